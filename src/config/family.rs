@@ -1,0 +1,292 @@
+//! What a `variants.toml` says, checked and with its defaults filled in. Everything after loading works on this.
+
+use super::Template;
+use crate::domain::{ByteSize, Duration, ImageId, Platform, Repository, Versioning};
+use camino::Utf8PathBuf;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// A family: its images, and how they are built, tested and released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Family {
+    /// The configuration file, as it was named.
+    pub file: Utf8PathBuf,
+    /// The folder that its paths are relative to.
+    pub root: Utf8PathBuf,
+    /// The family's name.
+    pub name: String,
+    /// Where all tags go.
+    pub repository: Repository,
+    /// The platforms of every image that does not name its own.
+    pub platforms: Vec<Platform>,
+    /// How versions are ordered.
+    pub versioning: Versioning,
+    /// The base, if there is one, then the variants in the order of the file.
+    pub images: Vec<Image>,
+    /// Build arguments whose value comes from somewhere, in the order of the file.
+    pub versions: IndexMap<String, VersionSource>,
+    /// Build cache.
+    pub cache: Cache,
+    /// How a release ends.
+    pub release: Release,
+    /// What is tried again, and how often.
+    pub retry: Retry,
+}
+
+impl Family {
+    /// The base image, where the family builds one.
+    #[must_use]
+    pub fn base(&self) -> Option<&Image> {
+        self.images.iter().find(|image| image.id == ImageId::Base)
+    }
+
+    /// The image of this name.
+    #[must_use]
+    pub fn image(&self, id: &ImageId) -> Option<&Image> {
+        self.images.iter().find(|image| image.id == *id)
+    }
+}
+
+/// One image of the family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Which.
+    pub id: ImageId,
+    /// The Dockerfile, relative to the family's root.
+    pub dockerfile: Utf8PathBuf,
+    /// The build context, relative to the family's root; `.` unless said otherwise.
+    pub context: Utf8PathBuf,
+    /// Build argument that gets the base's platform image by digest; `None` for the base and for variants of a family without one.
+    pub base_arg: Option<String>,
+    /// Declared inputs relative to the context, in the order of the file; `None`: the whole context less `.dockerignore`.
+    pub inputs: Option<Vec<Utf8PathBuf>>,
+    /// How the identity is computed.
+    pub hash: HashFormat,
+    /// Values that count in the identity and reach nothing else; may hold `{versions.NAME}`.
+    pub extra: Vec<Template>,
+    /// Names in `[versions]` that this image's build gets as arguments.
+    pub versions: Vec<String>,
+    /// What happens to `FROM` images outside the family.
+    pub upstream: Upstream,
+    /// An input that serves to change the identity by hand; empty for none.
+    pub salt: String,
+    /// Build options.
+    pub build: Build,
+    /// The platforms it is built for.
+    pub platforms: Vec<Platform>,
+    /// Release tags, written once.
+    pub tags: Vec<Template>,
+    /// Aliases, moved at the end of a release.
+    pub aliases: Vec<Template>,
+    /// The smoke test, where there is one.
+    pub smoke: Option<Smoke>,
+}
+
+/// Format of the canonical list of inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HashFormat {
+    /// Canonical, length-framed list; see `docs/identity.md`.
+    #[default]
+    Tree,
+    /// The bytes of the files one after the other, as the shell pipelines hash them. Base only.
+    Concat,
+}
+
+/// What happens to `FROM` images that are not of the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Upstream {
+    /// Their digest at plan time counts in the identity, and is what is built.
+    #[default]
+    Pin,
+    /// Whatever their tag points at when the build runs.
+    Float,
+}
+
+/// Options of a build. All of it counts in the identity, but the values of secrets and ssh.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Build {
+    /// Build arguments, in the order of the file.
+    pub args: IndexMap<String, Template>,
+    /// Stage to build; the last one when `None`.
+    pub target: Option<String>,
+    /// Network of `RUN`: `default`, `none`, `host`.
+    pub network: Option<String>,
+    /// Size of `/dev/shm` in `RUN`.
+    pub shm_size: Option<String>,
+    /// Named build contexts.
+    pub contexts: IndexMap<String, BuildContext>,
+    /// Secrets handed to `RUN --mount=type=secret`.
+    pub secrets: Vec<Secret>,
+    /// SSH agents handed to `RUN --mount=type=ssh`.
+    pub ssh: Vec<String>,
+    /// Labels of the image.
+    pub labels: IndexMap<String, Template>,
+    /// Provenance attestation.
+    pub provenance: Provenance,
+    /// Whether an SBOM is attested.
+    pub sbom: bool,
+    /// Further buildx flags, as they are.
+    pub flags: Vec<String>,
+    /// Longest time that one build may take.
+    pub timeout: Option<Duration>,
+}
+
+/// A named build context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildContext {
+    /// A folder relative to the family's root; its content counts in the identity.
+    Folder(Utf8PathBuf),
+    /// An image (`docker-image://…`), pinned to its digest at plan time.
+    Image(String),
+}
+
+/// A secret of a build: where its value is found, never the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// The id that the Dockerfile names.
+    pub id: String,
+    /// Where its value comes from.
+    #[serde(flatten)]
+    pub source: SecretSource,
+    /// Whether the build goes on without it.
+    pub optional: bool,
+}
+
+/// Where a secret's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A file; `{env.*}` is filled in. Empty when a variable in it is not set.
+    File(String),
+}
+
+/// Provenance attestation of a build (BuildKit, `docs/attestations/slsa-provenance.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provenance {
+    /// None.
+    Off,
+    /// Without build arguments.
+    #[default]
+    Min,
+    /// With build arguments and the Dockerfile.
+    Max,
+}
+
+/// Where a version comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VersionSource {
+    /// An npm package.
+    Npm {
+        /// Its name, with scope.
+        package: String,
+        /// Dist-tag, exact version or range; `latest` unless said otherwise.
+        range: String,
+    },
+    /// A ref of a git repository; the version is its commit, 40 hex digits.
+    Git {
+        /// URL of the repository.
+        url: String,
+        /// Branch, tag or full ref.
+        reference: String,
+    },
+    /// What a command prints.
+    Command {
+        /// Program and arguments; a program with a slash is relative to the family's root.
+        command: Vec<String>,
+        /// Regular expression that the whole output must match.
+        pattern: String,
+    },
+    /// A fixed value.
+    Value {
+        /// The value.
+        value: String,
+    },
+}
+
+/// Build cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// References to read, on top of splitbase's own.
+    pub from: Vec<String>,
+    /// Where to write.
+    pub to: CacheTo,
+}
+
+/// Where build cache is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheTo {
+    /// Nowhere.
+    None,
+    /// To one reference per image and platform in the family's repository: `cache-<image>-<arch>`.
+    Registry,
+    /// Any `--cache-to` value, with `{image}` and `{arch}`.
+    Custom(Template),
+}
+
+/// How a release ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Release {
+    /// Whether aliases move.
+    pub promote: bool,
+    /// Whether aliases move for a pre-release as well.
+    pub prereleases_take_aliases: bool,
+    /// Whether the version may be written into images.
+    pub stamp_version: bool,
+}
+
+/// What is tried again, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Attempts in all; at least 1.
+    pub attempts: u32,
+    /// The pause after the first attempt, the second, …; the last one repeats.
+    pub delays: Vec<Duration>,
+    /// How often a build whose `RUN` failed is run again.
+    pub build: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            delays: vec![Duration::from_secs(15), Duration::from_secs(30)],
+            build: 0,
+        }
+    }
+}
+
+impl Retry {
+    /// The pause after attempt number `attempt` (from 1); `None` when there is no further attempt.
+    #[must_use]
+    pub fn pause_after(&self, attempt: u32) -> Option<std::time::Duration> {
+        if attempt >= self.attempts {
+            return None;
+        }
+        let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        let delay = self.delays.get(index).or(self.delays.last());
+        Some(delay.map_or(std::time::Duration::ZERO, |delay| delay.0))
+    }
+}
+
+/// A smoke test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smoke {
+    /// Program and arguments; a program with a slash is relative to the family's root.
+    pub command: Vec<Template>,
+    /// Files and folders whose content makes a test another one, relative to the family's root.
+    pub inputs: Vec<Utf8PathBuf>,
+    /// Platforms that are tested.
+    pub platforms: Vec<Platform>,
+    /// Environment of the command.
+    pub env: IndexMap<String, Template>,
+    /// Longest time that one test may take.
+    pub timeout: Duration,
+    /// Greatest sum of the uncompressed layers.
+    pub max_size: Option<ByteSize>,
+}

@@ -1,0 +1,76 @@
+//! The one module that reads environment variables. Everything else gets an [`Environment`] handed to it, so that tests can make one up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A snapshot of the environment, taken once at the start.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    directory: PathBuf,
+}
+
+impl Environment {
+    /// This process's environment. Variables that are not UTF-8 are left out: nothing that splitbase reads may be so.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one module that reads the environment"
+    )]
+    pub fn of_process() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self {
+            variables,
+            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        }
+    }
+
+    /// An environment of these variables, in the folder `/`.
+    pub fn of<I: IntoIterator<Item = (K, V)>, K: Into<String>, V: Into<String>>(variables: I) -> Self {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self {
+            variables,
+            directory: PathBuf::from("/"),
+        }
+    }
+
+    /// The variable's value; `None` when it is not set **or empty**, as most tools take it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is set to something that is not `0`, `false` or `no`.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| !matches!(value, "0" | "false" | "no"))
+    }
+
+    /// All variables.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The working folder at the start.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
+    /// The user's home folder.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        self.get("HOME").map(PathBuf::from)
+    }
+}

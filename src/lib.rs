@@ -1,0 +1,8 @@
+//! Releases of families of container images: see `docs/architecture.md`.
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod environment;
+pub mod process;
+pub mod target;

@@ -1,0 +1,3 @@
+#![doc = "The `splitbase` program."]
+
+fn main() {}

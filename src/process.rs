@@ -1,0 +1,278 @@
+//! The one module that starts child processes.
+//!
+//! A child gets a process group of its own, so that a Ctrl-C on the terminal reaches this program alone, which then passes it on in order:
+//! first `SIGINT`, and `SIGKILL` to the whole group when that did not end it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio_util::sync::CancellationToken;
+
+/// How long a child may take to end after it was told to.
+const GRACE: Duration = Duration::from_secs(3);
+/// Longest line that is kept whole; what is longer is cut in pieces of this length.
+const LINE_LIMIT: u64 = 1024 * 1024;
+
+/// A command line, as data: it can be shown, compared and tested without being run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Name or path of the program.
+    pub program: OsString,
+    /// Arguments, without the program.
+    pub args: Vec<OsString>,
+    /// Variables on top of this program's own environment; `None` takes one away.
+    pub env: BTreeMap<OsString, Option<OsString>>,
+    /// Folder to run in; this program's own when `None`.
+    pub dir: Option<PathBuf>,
+}
+
+impl Command {
+    /// A command without arguments.
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            dir: None,
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = S>, S: Into<OsString>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Runs in `dir`.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// The program's name for messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.program.to_string_lossy().into_owned()
+    }
+}
+
+/// Where a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited with this code.
+    Exited(i32),
+    /// A signal that this program did not send ended it.
+    Signalled(i32),
+    /// It took longer than allowed, and was ended.
+    TimedOut,
+    /// The run was interrupted, and it was ended.
+    Cancelled,
+}
+
+/// A child that could not be run at all.
+#[derive(Debug, thiserror::Error)]
+#[error("run `{program}`: {source}")]
+pub struct SpawnError {
+    /// The program.
+    pub program: String,
+    /// Why.
+    pub source: std::io::Error,
+}
+
+/// Captured output of a child that was expected to be short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub ended: Ended,
+    /// Standard output, lossily as UTF-8.
+    pub stdout: String,
+    /// Standard error, lossily as UTF-8.
+    pub stderr: String,
+}
+
+/// Runs a command to its end, handing over each line as it comes.
+///
+/// # Errors
+/// The program could not be started (not found, not executable).
+pub async fn run(
+    command: &Command,
+    timeout: Option<Duration>,
+    cancel: &CancellationToken,
+    mut on_line: impl FnMut(Stream, &str) + Send,
+) -> Result<Ended, SpawnError> {
+    let failed = |source| SpawnError {
+        program: command.name(),
+        source,
+    };
+    let mut child = spawn(command).map_err(failed)?;
+    let group = child.id();
+    let (sender, mut lines) = tokio::sync::mpsc::channel(256);
+    if let Some(stdout) = child.stdout.take() {
+        tokio::spawn(pump(stdout, Stream::Stdout, sender.clone()));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(pump(stderr, Stream::Stderr, sender));
+    }
+    let deadline = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(deadline);
+    let mut forced = None;
+    let mut kill_at = None;
+    let status = loop {
+        tokio::select! {
+            Some((stream, line)) = lines.recv() => on_line(stream, &line),
+            status = child.wait() => break status.map_err(failed)?,
+            () = cancel.cancelled(), if forced.is_none() => {
+                forced = Some(Ended::Cancelled);
+                kill_at = Some(tokio::time::Instant::now() + GRACE);
+                signal(group, rustix::process::Signal::INT);
+            }
+            () = &mut deadline, if forced.is_none() => {
+                forced = Some(Ended::TimedOut);
+                kill_at = Some(tokio::time::Instant::now() + GRACE);
+                signal(group, rustix::process::Signal::TERM);
+            }
+            () = at(kill_at) => {
+                kill_at = None;
+                signal(group, rustix::process::Signal::KILL);
+            }
+        }
+    };
+    if forced.is_some() {
+        signal(group, rustix::process::Signal::KILL);
+    }
+    // A grandchild that left the group may keep the pipes open for ever: what comes shortly after the end still counts.
+    let rest = async {
+        while let Some((stream, line)) = lines.recv().await {
+            on_line(stream, &line);
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(500), rest).await;
+    Ok(forced.unwrap_or_else(|| ended(status)))
+}
+
+/// Runs a command to its end and captures what it prints.
+///
+/// # Errors
+/// The program could not be started.
+pub async fn output(
+    command: &Command,
+    timeout: Option<Duration>,
+    cancel: &CancellationToken,
+) -> Result<Output, SpawnError> {
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    let ended = run(command, timeout, cancel, |stream, line| {
+        let text = match stream {
+            Stream::Stdout => &mut stdout,
+            Stream::Stderr => &mut stderr,
+        };
+        text.push_str(line);
+        text.push('\n');
+    })
+    .await?;
+    Ok(Output {
+        ended,
+        stdout,
+        stderr,
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one module that spawns")]
+fn spawn(command: &Command) -> std::io::Result<tokio::process::Child> {
+    let mut child = tokio::process::Command::new(&command.program);
+    child
+        .args(&command.args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in &command.env {
+        match value {
+            Some(value) => child.env(name, value),
+            None => child.env_remove(name),
+        };
+    }
+    if let Some(dir) = &command.dir {
+        child.current_dir(dir);
+    }
+    child.process_group(0).kill_on_drop(true).spawn()
+}
+
+async fn at(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn signal(group: Option<u32>, signal: rustix::process::Signal) {
+    let group = group
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        // It may have ended already: then there is nothing to signal.
+        let _ = rustix::process::kill_process_group(group, signal);
+    }
+}
+
+fn ended(status: std::process::ExitStatus) -> Ended {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::Exited(code),
+        (None, signal) => Ended::Signalled(signal.unwrap_or_default()),
+    }
+}
+
+async fn pump(
+    reader: impl AsyncRead + Unpin + Send,
+    stream: Stream,
+    sender: tokio::sync::mpsc::Sender<(Stream, String)>,
+) {
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        let text = String::from_utf8_lossy(&line).into_owned();
+        if sender.send((stream, text)).await.is_err() {
+            return;
+        }
+    }
+}

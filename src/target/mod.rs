@@ -1,0 +1,128 @@
+//! Where a release goes: what the executor and the facts need of a registry (and, later, of an OCI image layout).
+//!
+//! The trait works on raw manifests, because a digest is one of bytes: parsing and writing again changes it.
+//! Nothing here knows of plans or configuration.
+
+mod error;
+pub mod oci;
+pub mod registry;
+
+pub use error::{FailureClass, TargetError};
+
+use crate::domain::{Digest, Repository, Tag};
+use bytes::Bytes;
+use std::fmt;
+use std::future::Future;
+
+/// What a manifest is asked for by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// By a tag, which may move.
+    Tag(Tag),
+    /// By its digest.
+    Digest(Digest),
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl From<&Tag> for Reference {
+    fn from(tag: &Tag) -> Self {
+        Self::Tag(tag.clone())
+    }
+}
+
+impl From<Digest> for Reference {
+    fn from(digest: Digest) -> Self {
+        Self::Digest(digest)
+    }
+}
+
+/// Whether something is there. **Unknown is not absent**: `Absent` is only ever a proven absence.
+#[derive(Debug, Clone)]
+pub enum Presence<T> {
+    /// It is there.
+    Present(T),
+    /// It is proven not to be there.
+    Absent,
+    /// It could not be found out, after all retries.
+    Unknown(TargetError),
+}
+
+/// A manifest or index as it was stored: its bytes have `digest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawManifest {
+    /// Digest of `bytes`, computed here and not taken from a header.
+    pub digest: Digest,
+    /// The `mediaType` of the body; where it has none, what it must be from its shape.
+    pub media_type: String,
+    /// The body, byte for byte.
+    pub bytes: Bytes,
+}
+
+/// A registry, or whatever else can hold manifests, blobs and tags.
+///
+/// Reads retry what is transient by themselves, as far as the policy given at construction says; callers never retry on top.
+pub trait Target: Send + Sync + 'static {
+    /// The digest behind a reference, by the cheapest request that proves it (HEAD on a registry).
+    fn resolve(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> impl Future<Output = Presence<Digest>> + Send;
+
+    /// The manifest behind a reference, raw. Asked by digest, its bytes are proven to have that digest.
+    fn manifest(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> impl Future<Output = Presence<RawManifest>> + Send;
+
+    /// A small blob (a config, a record), whole and with its digest proven. At most `limit` bytes.
+    ///
+    /// # Errors
+    /// It is not there, larger than `limit`, damaged, or could not be read.
+    fn blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        limit: usize,
+    ) -> impl Future<Output = Result<Bytes, TargetError>> + Send;
+
+    /// The size in bytes of a layer's uncompressed tar, by streaming it; nothing of it is kept.
+    ///
+    /// # Errors
+    /// It is not there, its compression is not known, or it could not be read to its end.
+    fn uncompressed_size(
+        &self,
+        repository: &Repository,
+        layer: &oci::Descriptor,
+    ) -> impl Future<Output = Result<u64, TargetError>> + Send;
+
+    /// Stores a small blob, unless it is there.
+    ///
+    /// # Errors
+    /// It could not be stored, after all retries.
+    fn put_blob(
+        &self,
+        repository: &Repository,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<Digest, TargetError>> + Send;
+
+    /// Puts `manifest` under `tag`, byte for byte, and reads the digest back.
+    ///
+    /// # Errors
+    /// It could not be stored, or another digest is there afterwards.
+    fn put_manifest(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &RawManifest,
+    ) -> impl Future<Output = Result<(), TargetError>> + Send;
+}
