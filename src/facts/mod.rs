@@ -1,0 +1,39 @@
+//! What was learnt before planning: file hashes, what the registry holds, what floating versions resolve to, what the builder can do.
+//!
+//! [`Facts`] are plain values: saved together with the family and the options they reproduce any plan byte for byte.
+//! Unknown is not absent, and never gets in here: what could not be found out ends the run before there is a plan.
+
+mod builder;
+mod image;
+
+pub use builder::{BuilderFacts, ImageStore};
+pub use image::{ImageFacts, IndexFact, PlatformFact, PlatformImage};
+
+use crate::domain::{Digest, Tag};
+use crate::record::Record;
+use crate::versions::Resolved;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// All that the planner knows of the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Of each image, in the order of the family.
+    pub images: Vec<ImageFacts>,
+    /// What each name in `[versions]` stands for.
+    pub versions: BTreeMap<String, Resolved>,
+    /// Digest of each image outside the family that a Dockerfile or a build context names, by its reference as written.
+    pub upstream: BTreeMap<String, Digest>,
+    /// The builder; `None` when nobody needed to ask for it.
+    pub builder: Option<BuilderFacts>,
+    /// What stands under release tags and aliases; absent tags are left out.
+    pub tags: BTreeMap<Tag, Digest>,
+    /// The record of the version that is to be released.
+    pub record: Option<Record>,
+    /// The newest record.
+    pub newest: Option<Record>,
+    /// The commit that the sources are at.
+    pub revision: Option<String>,
+    /// What is odd, but no error.
+    pub warnings: Vec<String>,
+}

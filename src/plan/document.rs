@@ -1,0 +1,98 @@
+//! The plan as a document.
+
+use super::Step;
+use crate::config::Retry;
+use crate::domain::{Digest, Identity, ImageId, Platform, Repository, Tag, Version};
+use crate::facts::PlatformImage;
+use crate::record::Record;
+use crate::versions::Resolved;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the plan's format.
+pub const SCHEMA: u32 = 1;
+
+/// Presence, as the plan's JSON spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PresenceWord {
+    /// All of it is there and may be used.
+    Present,
+    /// Nothing of it is there, and that is proven.
+    Absent,
+    /// Some of it is there.
+    Incomplete,
+    /// It could not be found out.
+    Unknown,
+}
+
+/// What is planned for one platform of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanPlatform {
+    /// Which platform.
+    pub platform: Platform,
+    /// Whether the registry holds it.
+    pub presence: PresenceWord,
+    /// Its platform digest, where it is there and is used.
+    pub digest: Option<Digest>,
+    /// The platform image that is used, with its attestation.
+    pub found: Option<PlatformImage>,
+    /// Whether it is tested in a release.
+    pub tested: bool,
+    /// The receipt that the barrier asks for, where it is tested.
+    pub receipt: Option<Tag>,
+}
+
+/// What is planned for one image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanImage {
+    /// Which image.
+    pub image: ImageId,
+    /// Its identity.
+    pub identity: Identity,
+    /// Its identity tag.
+    pub tag: Tag,
+    /// Whether the registry holds it.
+    pub presence: PresenceWord,
+    /// Digest of its index, where nothing of it will change.
+    pub digest: Option<Digest>,
+    /// Why it is built, completed or used again: one line.
+    pub why: String,
+    /// Its platforms.
+    pub platforms: Vec<PlanPlatform>,
+    /// The release tags that it gets.
+    pub tags: Vec<Tag>,
+    /// The aliases that it gets.
+    pub aliases: Vec<Tag>,
+}
+
+/// What will be done, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this format.
+    pub schema: u32,
+    /// The release; `None` for plans that tag nothing.
+    pub version: Option<Version>,
+    /// The family's name.
+    pub family: String,
+    /// Where everything goes.
+    pub repository: Repository,
+    /// What floating versions were resolved to.
+    pub versions: BTreeMap<String, Resolved>,
+    /// What upstream references were resolved to.
+    pub upstream: BTreeMap<String, Digest>,
+    /// The images.
+    pub images: Vec<PlanImage>,
+    /// What is done, in an order in which it could be done one by one.
+    pub steps: Vec<Step>,
+    /// What is odd, but no error.
+    pub warnings: Vec<String>,
+    /// What is tried again, and how often.
+    pub retry: Retry,
+    /// The builder's name, where one was asked for.
+    pub builder: Option<String>,
+    /// Whether the builder keeps attestations and annotations.
+    pub attests: bool,
+    /// The record as it will be written first; its states and digests are filled in as the release goes on.
+    pub record: Option<Record>,
+}

@@ -1,0 +1,242 @@
+//! The steps of a plan. Each holds all that is needed to carry it out.
+
+use crate::config::{Provenance, Secret};
+use crate::domain::{ByteSize, Digest, Duration, Identity, ImageId, Platform, Repository, Tag};
+use crate::record::RecordState;
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Names a step: `build/variant/omos/linux-amd64`, `tag/v1.2.3-omos`, `record/planned`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(String);
+
+impl StepId {
+    /// The step that builds a platform image.
+    #[must_use]
+    pub fn build(image: &ImageId, platform: &Platform) -> Self {
+        Self(format!("build/{image}/{}", platform.dashed()))
+    }
+
+    /// The step that tests a platform image.
+    #[must_use]
+    pub fn smoke(image: &ImageId, platform: &Platform) -> Self {
+        Self(format!("smoke/{image}/{}", platform.dashed()))
+    }
+
+    /// The step that writes the index of an image.
+    #[must_use]
+    pub fn assemble(image: &ImageId) -> Self {
+        Self(format!("assemble/{image}"))
+    }
+
+    /// The step that writes a release tag.
+    #[must_use]
+    pub fn tag(tag: &Tag) -> Self {
+        Self(format!("tag/{tag}"))
+    }
+
+    /// The step that moves an alias.
+    #[must_use]
+    pub fn alias(alias: &Tag) -> Self {
+        Self(format!("alias/{alias}"))
+    }
+
+    /// The step that writes the record in one of its states.
+    #[must_use]
+    pub fn record(state: RecordState) -> Self {
+        let state = match state {
+            RecordState::Planned => "planned",
+            RecordState::Publishing => "publishing",
+            RecordState::Done => "done",
+            RecordState::NotPromoted => "not-promoted",
+            RecordState::Failed => "failed",
+        };
+        Self(format!("record/{state}"))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One node of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// The steps that must have ended well before it starts.
+    pub needs: Vec<StepId>,
+    /// Why it is done: one line.
+    pub why: String,
+    /// What is done.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", content = "details", rename_all = "lowercase")]
+pub enum Action {
+    /// Builds a platform image, pushes it to its staging tag and adopts it under its identity tag.
+    Build(Box<BuildStep>),
+    /// Tests a platform image by digest and writes the receipt.
+    Smoke(SmokeStep),
+    /// Writes the index of an image.
+    Assemble(AssembleStep),
+    /// Writes a release tag.
+    Tag(TagStep),
+    /// Moves an alias.
+    Alias(AliasStep),
+    /// Writes the record.
+    Record(RecordStep),
+}
+
+/// How a variant's build refers to its base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseUse {
+    /// The build argument that gets the base's platform image by digest.
+    pub arg: String,
+    /// The platform digest; `None` when the base is built in the same plan.
+    pub digest: Option<Digest>,
+}
+
+/// A build of one platform image: one `docker buildx build`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildStep {
+    /// Which image.
+    pub image: ImageId,
+    /// For which platform.
+    pub platform: Platform,
+    /// The image's identity.
+    pub identity: Identity,
+    /// Where it is pushed.
+    pub repository: Repository,
+    /// The tag that buildx pushes to.
+    pub staging: Tag,
+    /// The platform identity tag that it is adopted under.
+    pub tag: Tag,
+    /// What the plan saw under that tag and does not want: it is replaced. Anything else there is adopted.
+    pub replaces: Option<Digest>,
+    /// The Dockerfile, relative to the family's root.
+    pub dockerfile: Utf8PathBuf,
+    /// The build context, relative to the family's root.
+    pub context: Utf8PathBuf,
+    /// Build arguments, without the base.
+    pub args: BTreeMap<String, String>,
+    /// The base, for variants.
+    pub base: Option<BaseUse>,
+    /// The stage to build.
+    pub target: Option<String>,
+    /// Network of `RUN`.
+    pub network: Option<String>,
+    /// Size of `/dev/shm` in `RUN`.
+    pub shm_size: Option<String>,
+    /// Named build contexts: a folder relative to the family's root, or `docker-image://…@sha256:…`.
+    pub contexts: BTreeMap<String, String>,
+    /// Secrets: where they are found, never their values.
+    pub secrets: Vec<Secret>,
+    /// SSH agents.
+    pub ssh: Vec<String>,
+    /// Labels of the image.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the image manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// Provenance attestation.
+    pub provenance: Provenance,
+    /// Whether an SBOM is attested.
+    pub sbom: bool,
+    /// Further buildx flags.
+    pub flags: Vec<String>,
+    /// Whether nothing may come from the build cache.
+    pub no_cache: bool,
+    /// `--cache-from` values.
+    pub cache_from: Vec<String>,
+    /// The `--cache-to` value.
+    pub cache_to: Option<String>,
+    /// Longest time that the build may take.
+    pub timeout: Option<Duration>,
+}
+
+/// A smoke test of one platform image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmokeStep {
+    /// Which image.
+    pub image: ImageId,
+    /// For which platform.
+    pub platform: Platform,
+    /// Where it is.
+    pub repository: Repository,
+    /// The platform digest; `None` when the image is built in the same plan.
+    pub digest: Option<Digest>,
+    /// The tag that is the receipt.
+    pub receipt: Tag,
+    /// Program and arguments; a program with a slash is relative to the family's root.
+    pub command: Vec<String>,
+    /// Environment of the command, `EXPECTED_*` included, without `SPLITBASE_*`.
+    pub env: BTreeMap<String, String>,
+    /// Longest time that the test may take.
+    pub timeout: Duration,
+    /// Greatest sum of the uncompressed layers.
+    pub max_size: Option<ByteSize>,
+}
+
+/// Writing the index of one image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssembleStep {
+    /// Which image.
+    pub image: ImageId,
+    /// Its identity.
+    pub identity: Identity,
+    /// Where it goes.
+    pub repository: Repository,
+    /// The identity tag.
+    pub tag: Tag,
+    /// The platforms that it must hold.
+    pub platforms: Vec<Platform>,
+    /// The index that is extended, where there is one.
+    pub extends: Option<Digest>,
+}
+
+/// Writing one release tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagStep {
+    /// Which image.
+    pub image: ImageId,
+    /// Where it goes.
+    pub repository: Repository,
+    /// The release tag.
+    pub tag: Tag,
+    /// What the plan saw there; only with `--force` anything else than nothing.
+    pub replaces: Option<Digest>,
+}
+
+/// Moving one alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasStep {
+    /// Which image.
+    pub image: ImageId,
+    /// Where it goes.
+    pub repository: Repository,
+    /// The alias.
+    pub alias: Tag,
+    /// What the plan saw there: the alias only moves from here.
+    pub from: Option<Digest>,
+}
+
+/// Writing the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordStep {
+    /// The state that it is written in.
+    pub state: RecordState,
+}

@@ -1,0 +1,150 @@
+//! The record: the account of one release, kept in the registry under `_release-<version>`; `_release` is always the newest.
+
+use crate::domain::{Digest, Identity, ImageId, Platform, Repository, Tag, Version};
+use crate::versions::Resolved;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Type of the artifact that holds a record, and media type of its one layer.
+pub const ARTIFACT_TYPE: &str = "application/vnd.splitbase.release.v1+json";
+/// Largest record that is read, in bytes.
+pub const SIZE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// How far a release has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordState {
+    /// All pins are fixed, nothing is published yet.
+    Planned,
+    /// The barrier is passed: release tags and aliases are being written.
+    Publishing,
+    /// All release tags stand and all aliases have moved.
+    Done,
+    /// All release tags stand; aliases wait for `promote`.
+    NotPromoted,
+    /// It ended before anything was published; a later run of the same version goes on with its pins.
+    Failed,
+}
+
+impl RecordState {
+    /// Whether the release was neither finished nor given up.
+    #[must_use]
+    pub const fn is_unfinished(self) -> bool {
+        matches!(self, Self::Planned | Self::Publishing)
+    }
+}
+
+/// One platform image of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordPlatform {
+    /// Which platform.
+    pub platform: Platform,
+    /// The platform digest.
+    pub digest: Digest,
+    /// The receipt that the barrier found, where the platform is tested.
+    pub receipt: Option<Tag>,
+}
+
+/// One image of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordImage {
+    /// Which image.
+    pub image: ImageId,
+    /// Its identity.
+    pub identity: Identity,
+    /// Digest of its index; `None` until it is assembled.
+    pub digest: Option<Digest>,
+    /// Its release tags.
+    pub tags: Vec<Tag>,
+    /// Its aliases.
+    pub aliases: Vec<Tag>,
+    /// Its platform images.
+    pub platforms: Vec<RecordPlatform>,
+}
+
+/// An alias that a release moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordAlias {
+    /// The alias.
+    pub alias: Tag,
+    /// Where it pointed before.
+    pub old: Option<Digest>,
+    /// Where it points after.
+    pub new: Option<Digest>,
+}
+
+/// Which release an alias is known to point at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasPoint {
+    /// The digest that was put there.
+    pub digest: Digest,
+    /// The release that put it there.
+    pub version: Version,
+}
+
+/// The process that runs a release, so that another one on the same machine can see whether it is alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Id of the machine's current boot, with its process namespace.
+    pub boot: String,
+    /// Process id.
+    pub process: u32,
+    /// When the process started, in clock ticks since boot.
+    pub started: u64,
+}
+
+/// The programs that made a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tools {
+    /// Version of splitbase.
+    pub splitbase: String,
+    /// Version of buildx, where it was asked.
+    #[serde(default)]
+    pub buildx: Option<String>,
+    /// Version of BuildKit, where it was asked.
+    #[serde(default)]
+    pub buildkit: Option<String>,
+}
+
+/// The account of one release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// The release.
+    pub version: Version,
+    /// The family's name.
+    pub family: String,
+    /// Where it went.
+    pub repository: Repository,
+    /// How far it has come.
+    pub state: RecordState,
+    /// When it was first written.
+    pub started: jiff::Timestamp,
+    /// When it was last written.
+    pub updated: jiff::Timestamp,
+    /// Who last wrote it.
+    #[serde(default)]
+    pub holder: Option<Holder>,
+    /// The commit that the sources were at.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// What each floating version was pinned to.
+    pub versions: BTreeMap<String, Resolved>,
+    /// What each upstream reference was pinned to.
+    #[serde(default)]
+    pub upstream: BTreeMap<String, Digest>,
+    /// The images of the release.
+    pub images: Vec<RecordImage>,
+    /// Images of the family that this release left out.
+    #[serde(default)]
+    pub left_out: Vec<ImageId>,
+    /// The aliases that it moves.
+    pub aliases: Vec<RecordAlias>,
+    /// Which release each alias of the family is known to point at, carried on from record to record.
+    #[serde(default)]
+    pub points: BTreeMap<Tag, AliasPoint>,
+    /// The programs that made it.
+    #[serde(default)]
+    pub tools: Tools,
+}
