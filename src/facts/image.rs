@@ -15,6 +15,9 @@ pub struct ImageFacts {
     pub identity: Identity,
     /// The files that count in it.
     pub files: Vec<InputEntry>,
+    /// References of images outside the family that its Dockerfile names and that are pinned, as written there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstream: Vec<String>,
     /// The identity of its smoke test, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smoke: Option<SmokeIdentity>,

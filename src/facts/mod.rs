@@ -30,6 +30,9 @@ pub struct Facts {
     pub tags: BTreeMap<Tag, Digest>,
     /// The record of the version that is to be released.
     pub record: Option<Record>,
+    /// The process on this machine that is making that very release right now, if there is one.
+    #[serde(default)]
+    pub alive: Option<u32>,
     /// The newest record.
     pub newest: Option<Record>,
     /// The commit that the sources are at.

@@ -2,10 +2,23 @@
 //!
 //! Planning is pure: no file, network, clock, environment or process. See [`crate::facts`] for where its knowledge comes from.
 
+mod build_step;
 mod document;
+mod error;
+mod images;
+mod options;
+mod planner;
+mod promote;
+pub(crate) mod publish;
+pub(crate) mod render;
+mod smoke_step;
 mod step;
 
 pub use document::{Plan, PlanImage, PlanPlatform, PresenceWord, SCHEMA};
+pub use error::PlanError;
+pub use options::{Goal, Options, Rebuild};
+pub use planner::plan;
+pub use promote::plan_promotion;
 pub use step::{
     Action, AliasStep, AssembleStep, BaseUse, BuildStep, RecordStep, SmokeStep, Step, StepId, TagStep,
 };

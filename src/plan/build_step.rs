@@ -1,0 +1,190 @@
+//! A build step: everything that one `docker buildx build` needs.
+
+use super::images::{Decision, ImageState};
+use super::render::Scope;
+use super::{BaseUse, BuildStep, Options, PlanError};
+use crate::config::{BuildContext, CacheTo, Family, Image};
+use crate::domain::{IdentityTags, Platform};
+use crate::facts::{Facts, PlatformImage};
+use crate::target::oci;
+use std::collections::BTreeMap;
+
+/// The build of `image` for `platform`.
+pub(super) fn build_step(
+    family: &Family,
+    image: &Image,
+    platform: &Platform,
+    state: &ImageState<'_>,
+    base: Option<&Decision<'_>>,
+    facts: &Facts,
+    options: &Options,
+) -> Result<BuildStep, PlanError> {
+    let builder = facts
+        .builder
+        .as_ref()
+        .ok_or_else(|| PlanError::MissingFact("the builder".to_owned()))?;
+    if !builder.platforms.contains(platform) {
+        return Err(PlanError::NoEmulation {
+            builder: builder.name.clone(),
+            platform: platform.clone(),
+            can: builder
+                .platforms
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        });
+    }
+    let decision = state.platforms.get(platform);
+    let tags = IdentityTags::new(&image.id, &state.fact.identity);
+    let (args, labels) = values(family, image, facts, options)?;
+    let build = &image.build;
+    Ok(BuildStep {
+        image: image.id.clone(),
+        platform: platform.clone(),
+        identity: state.fact.identity,
+        repository: family.repository.clone(),
+        staging: tags.staging(platform),
+        tag: tags.platform(platform),
+        replaces: decision
+            .and_then(|decision| decision.found)
+            .map(PlatformImage::digest),
+        dockerfile: image.dockerfile.clone(),
+        context: image.context.clone(),
+        args,
+        base: image.base_arg.as_ref().map(|arg| BaseUse {
+            arg: arg.clone(),
+            digest: base.and_then(Decision::used).map(PlatformImage::digest),
+        }),
+        target: build.target.clone(),
+        network: build.network.clone(),
+        shm_size: build.shm_size.clone(),
+        contexts: contexts(image, facts)?,
+        secrets: build.secrets.clone(),
+        ssh: build.ssh.clone(),
+        labels,
+        annotations: BTreeMap::from([(oci::IDENTITY.to_owned(), state.fact.identity.to_string())]),
+        provenance: build.provenance,
+        sbom: build.sbom,
+        flags: build.flags.clone(),
+        no_cache: decision.is_some_and(|decision| decision.rebuild),
+        cache_from: cache_from(family, image, platform),
+        cache_to: if builder.exports_cache() {
+            cache_to(family, image, platform)
+        } else {
+            None
+        },
+        timeout: build.timeout,
+    })
+}
+
+type Values = BTreeMap<String, String>;
+
+/// Build arguments (those of the file, then resolved versions) and labels.
+pub(crate) fn values(
+    family: &Family,
+    image: &Image,
+    facts: &Facts,
+    options: &Options,
+) -> Result<(Values, Values), PlanError> {
+    let scope = Scope {
+        family,
+        image,
+        version: options.version.as_ref(),
+        revision: facts.revision.as_deref(),
+        platform: None,
+        versions: &facts.versions,
+    };
+    let missing = |name: String| PlanError::MissingFact(format!("a value for `{{{name}}}` of {}", image.id));
+    let mut args = Values::new();
+    for (name, template) in &image.build.args {
+        args.insert(name.clone(), scope.render(template).map_err(missing)?);
+    }
+    for name in &image.versions {
+        let resolved = facts.versions.get(name);
+        let resolved = resolved.ok_or_else(|| PlanError::MissingFact(format!("the version `{name}`")))?;
+        args.insert(name.clone(), resolved.version.clone());
+    }
+    let mut labels = Values::new();
+    for (name, template) in &image.build.labels {
+        labels.insert(name.clone(), scope.render(template).map_err(missing)?);
+    }
+    Ok((args, labels))
+}
+
+/// Named build contexts: those of the file, and the pinned upstream images of the Dockerfile.
+fn contexts(image: &Image, facts: &Facts) -> Result<Values, PlanError> {
+    let mut contexts = Values::new();
+    let pinned = |reference: &str| {
+        let digest = facts.upstream.get(reference)?;
+        // A reference may hold a tag and a digest; what counts is its name and the digest that was resolved.
+        let name = reference.split('@').next().unwrap_or(reference);
+        Some(format!("docker-image://{name}@{digest}"))
+    };
+    let fact = facts.images.iter().find(|fact| fact.image == image.id);
+    for reference in fact.map(|fact| fact.upstream.as_slice()).unwrap_or_default() {
+        if let Some(context) = pinned(reference) {
+            contexts.insert(reference.clone(), context);
+        }
+    }
+    for (name, context) in &image.build.contexts {
+        let value = match context {
+            BuildContext::Folder(path) => path.to_string(),
+            BuildContext::Image(reference) => pinned(reference)
+                .ok_or_else(|| PlanError::MissingFact(format!("the digest of `{reference}`")))?,
+        };
+        contexts.insert(name.clone(), value);
+    }
+    Ok(contexts)
+}
+
+/// splitbase's own cache reference for a platform image: one each, because writers of a shared one overwrite each other.
+fn own_cache(family: &Family, image: &Image, platform: &Platform) -> String {
+    format!(
+        "{}:cache-{}-{}",
+        family.repository,
+        image.id.dashed(),
+        platform.tag_suffix()
+    )
+}
+
+fn cache_from(family: &Family, image: &Image, platform: &Platform) -> Vec<String> {
+    let mut from = Vec::new();
+    if family.cache.to == CacheTo::Registry {
+        from.push(format!(
+            "type=registry,ref={}",
+            own_cache(family, image, platform)
+        ));
+    }
+    from.extend(family.cache.from.iter().map(|reference| {
+        if reference.contains('=') {
+            reference.clone()
+        } else {
+            format!("type=registry,ref={reference}")
+        }
+    }));
+    from
+}
+
+fn cache_to(family: &Family, image: &Image, platform: &Platform) -> Option<String> {
+    let value = match &family.cache.to {
+        CacheTo::None => return None,
+        CacheTo::Registry => format!(
+            "type=registry,ref={},mode=max",
+            own_cache(family, image, platform)
+        ),
+        CacheTo::Custom(template) => template
+            .render(|name| match name {
+                "image" => Some(image.id.dashed()),
+                "arch" => Some(platform.tag_suffix()),
+                _ => None,
+            })
+            .ok()?,
+    };
+    // A cache that cannot be written must never fail a release.
+    Some(if value.contains("ignore-error=") {
+        value
+    } else {
+        format!("{value},ignore-error=true")
+    })
+}

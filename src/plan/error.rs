@@ -1,0 +1,174 @@
+//! Why there is no plan.
+
+use crate::domain::{Digest, ExitCode, ImageId, Platform, Tag, VariantName, Version};
+
+/// Why there is no plan. Everything here is found before anything is built or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A release tag holds something else than what would be released.
+    #[error("release tag `{tag}` stands at {existing}, and {image} {planned}")]
+    WriteOnce {
+        /// The tag.
+        tag: Tag,
+        /// Of which image.
+        image: ImageId,
+        /// What stands there.
+        existing: Digest,
+        /// What would be written: `is at sha256:…`, `would be built anew`.
+        planned: String,
+    },
+    /// Another release was begun and not ended.
+    #[error("release `{version}` is unfinished: its record says `{state}`")]
+    Unfinished {
+        /// That release.
+        version: Version,
+        /// How far it came.
+        state: &'static str,
+    },
+    /// The same release is being made by a process that is alive on this machine.
+    #[error("release `{version}` is being made by process {process} on this machine")]
+    Alive {
+        /// The release.
+        version: Version,
+        /// The process.
+        process: u32,
+    },
+    /// An alias points at something that no record knows.
+    #[error("alias `{alias}` points at {digest}, and no record says which release that is")]
+    UnknownAlias {
+        /// The alias.
+        alias: Tag,
+        /// Where it points.
+        digest: Digest,
+    },
+    /// The version does not follow the family's versioning.
+    #[error("{0}")]
+    Version(crate::domain::InvalidText),
+    /// A release needs a version.
+    #[error("a release needs a version, for example `v1.2.3`")]
+    NoVersion,
+    /// A variant that the family does not have.
+    #[error("there is no variant `{name}`; there are: {known}")]
+    UnknownVariant {
+        /// What was asked for.
+        name: VariantName,
+        /// The variants that there are.
+        known: String,
+    },
+    /// An image or platform to rebuild that the family does not have.
+    #[error("there is no `{0}` to rebuild in this family")]
+    UnknownRebuild(String),
+    /// A variant is for a platform that its base is not for.
+    #[error("{image} is for {platform}, but the base is not")]
+    NoBasePlatform {
+        /// The variant.
+        image: ImageId,
+        /// The platform.
+        platform: Platform,
+    },
+    /// The builder cannot build for a platform.
+    #[error("builder `{builder}` cannot build for {platform}; it can build for: {can}")]
+    NoEmulation {
+        /// The builder.
+        builder: String,
+        /// The platform that is wanted.
+        platform: Platform,
+        /// What it can build for.
+        can: String,
+    },
+    /// A tag that would not be one.
+    #[error("the tag `{template}` of {image} would be `{text}`: {reason}")]
+    BadTag {
+        /// Of which image.
+        image: ImageId,
+        /// As configured.
+        template: String,
+        /// As rendered.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Two images would get the same tag.
+    #[error("{first} and {second} would both get the tag `{tag}`")]
+    SharedTag {
+        /// The tag.
+        tag: Tag,
+        /// One image.
+        first: ImageId,
+        /// The other image.
+        second: ImageId,
+    },
+    /// An image that is to be tested is not there.
+    #[error("{image} for {platform} is not built yet, so it cannot be tested")]
+    NotBuilt {
+        /// Which image.
+        image: ImageId,
+        /// Which platform.
+        platform: Platform,
+    },
+    /// A release that does not stand cannot be promoted.
+    #[error("release `{version}` cannot be promoted: {reason}")]
+    NotPromotable {
+        /// The release.
+        version: Version,
+        /// Why not.
+        reason: String,
+    },
+    /// A fact that the plan needs was not gathered: a saved facts file that does not fit.
+    #[error("the facts do not hold {0}")]
+    MissingFact(String),
+}
+
+impl PlanError {
+    /// The exit code of a run that this ends.
+    #[must_use]
+    pub const fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::WriteOnce { .. }
+            | Self::Unfinished { .. }
+            | Self::Alive { .. }
+            | Self::UnknownAlias { .. }
+            | Self::NotPromotable { .. } => ExitCode::Refused,
+            Self::NoEmulation { .. } | Self::NotBuilt { .. } => ExitCode::Failed,
+            Self::Version(_)
+            | Self::NoVersion
+            | Self::UnknownVariant { .. }
+            | Self::UnknownRebuild(_)
+            | Self::NoBasePlatform { .. }
+            | Self::BadTag { .. }
+            | Self::SharedTag { .. }
+            | Self::MissingFact(_) => ExitCode::Usage,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::WriteOnce { .. } => vec![
+                "release tags are written once: give this release a new version".to_owned(),
+                "`--force` overwrites the tag; who has pulled it will not notice".to_owned(),
+            ],
+            Self::Unfinished { version, .. } => vec![
+                format!("`splitbase release {version}` goes on with it"),
+                "`--force` sets it aside and goes on with this one".to_owned(),
+            ],
+            Self::Alive { .. } => vec!["wait for it to end, or end it; then run this again".to_owned()],
+            Self::UnknownAlias { alias, .. } => vec![
+                format!("`--adopt` takes `{alias}` over, whatever it points at"),
+                "`--no-promote` writes the release tags and leaves all aliases alone".to_owned(),
+            ],
+            Self::NoEmulation { platform, .. } => vec![
+                format!(
+                    "install emulation: `docker run --privileged --rm tonistiigi/binfmt --install {}`",
+                    platform.architecture()
+                ),
+                "or name a builder that has the platform: `--builder NAME`".to_owned(),
+                "or leave the platform out: `--platform linux/amd64`".to_owned(),
+            ],
+            Self::NotBuilt { .. } => vec!["`splitbase build` builds what is missing".to_owned()],
+            Self::NoVersion => vec!["`splitbase release v1.2.3`".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Moving the aliases to a release that stands.
+
+use super::publish::{self, Names};
+use super::{Action, Options, Plan, PlanError, PlanImage, PresenceWord, RecordStep, SCHEMA, Step, StepId};
+use crate::config::Family;
+use crate::domain::{IdentityTags, Version};
+use crate::facts::Facts;
+use crate::record::{AliasPoint, Record, RecordState};
+
+/// Plans moving every alias of the family to `version`, whose record must say that it stands.
+///
+/// # Errors
+/// The release does not stand, or an alias must not move; see [`PlanError`].
+pub fn plan_promotion(
+    family: &Family,
+    facts: &Facts,
+    version: &Version,
+    options: &Options,
+) -> Result<Plan, PlanError> {
+    let refused = |reason: &str| PlanError::NotPromotable {
+        version: version.clone(),
+        reason: reason.to_owned(),
+    };
+    let record = facts
+        .record
+        .as_ref()
+        .ok_or_else(|| refused("no record of it is there"))?;
+    if !matches!(record.state, RecordState::Done | RecordState::NotPromoted) {
+        return Err(refused(
+            "it is not finished: run `splitbase release` with it again",
+        ));
+    }
+    let options = Options {
+        version: Some(version.clone()),
+        ..options.clone()
+    };
+    let mut warnings = facts.warnings.clone();
+    let mut record = Record {
+        state: RecordState::Publishing,
+        ..record.clone()
+    };
+    let mut names = Names::default();
+    let (mut steps, mut moves, mut images) = (Vec::new(), Vec::new(), Vec::new());
+    let mut points = facts
+        .newest
+        .as_ref()
+        .map(|newest| newest.points.clone())
+        .unwrap_or_default();
+    for image in &record.images {
+        let digest = image
+            .digest
+            .ok_or_else(|| refused("its record lacks the digest of an image"))?;
+        for tag in &image.tags {
+            if facts.tags.get(tag) != Some(&digest) {
+                return Err(refused(&format!("its release tag `{tag}` is not at {digest}")));
+            }
+        }
+        names.aliases.extend(
+            image
+                .aliases
+                .iter()
+                .map(|alias| (alias.clone(), image.image.clone())),
+        );
+        for alias in &image.aliases {
+            match publish::alias_step(
+                family,
+                facts,
+                &options,
+                (alias, &image.image),
+                Some(digest),
+                &mut warnings,
+            )? {
+                Some(step) => moves.push(step),
+                None if facts.tags.get(alias) == Some(&digest) => {
+                    points.insert(
+                        alias.clone(),
+                        AliasPoint {
+                            digest,
+                            version: version.clone(),
+                        },
+                    );
+                }
+                None => {}
+            }
+        }
+        images.push(PlanImage {
+            image: image.image.clone(),
+            identity: image.identity,
+            tag: IdentityTags::new(&image.image, &image.identity).index(),
+            presence: PresenceWord::Present,
+            digest: Some(digest),
+            why: "the release stands".to_owned(),
+            platforms: Vec::new(),
+            tags: image.tags.clone(),
+            aliases: image.aliases.clone(),
+        });
+    }
+    record.points = points;
+    if !moves.is_empty()
+        || facts
+            .record
+            .as_ref()
+            .is_some_and(|record| record.state == RecordState::NotPromoted)
+    {
+        let barrier = StepId::record(RecordState::Publishing);
+        let push = |steps: &mut Vec<Step>, state, needs, why: &str| {
+            let action = Action::Record(RecordStep { state });
+            steps.push(Step {
+                id: StepId::record(state),
+                needs,
+                why: why.to_owned(),
+                action,
+            });
+        };
+        push(
+            &mut steps,
+            RecordState::Publishing,
+            Vec::new(),
+            "old and new digest of every alias, before one moves",
+        );
+        let mut needs = vec![barrier.clone()];
+        for (step, why) in moves {
+            let id = StepId::alias(&step.alias);
+            needs.push(id.clone());
+            steps.push(Step {
+                id,
+                needs: vec![barrier.clone()],
+                why,
+                action: Action::Alias(step),
+            });
+        }
+        push(&mut steps, RecordState::Done, needs, "the account of the release");
+    }
+    Ok(Plan {
+        schema: SCHEMA,
+        version: Some(version.clone()),
+        family: family.name.clone(),
+        repository: family.repository.clone(),
+        versions: record.versions.clone(),
+        upstream: record.upstream.clone(),
+        images,
+        steps,
+        warnings,
+        retry: family.retry.clone(),
+        builder: None,
+        attests: true,
+        record: Some(record),
+    })
+}

@@ -1,0 +1,270 @@
+//! Release tags and aliases: which there are, which are written, and which must not be.
+
+use super::images::ImageState;
+use super::render::Scope;
+use super::{AliasStep, Goal, Options, PlanError, TagStep};
+use crate::config::{Family, Image, Template};
+use crate::domain::{Digest, ImageId, Tag, Version};
+use crate::facts::Facts;
+use crate::record::AliasPoint;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// The release tags and aliases of the selected images.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    /// Release tags, with their images, in the order of the family.
+    pub(crate) tags: Vec<(Tag, ImageId)>,
+    /// Aliases, with their images, in the order of the family.
+    pub(crate) aliases: Vec<(Tag, ImageId)>,
+}
+
+impl Names {
+    pub(crate) fn tags_of(&self, id: &ImageId) -> Vec<Tag> {
+        self.tags
+            .iter()
+            .filter(|(_, image)| image == id)
+            .map(|(tag, _)| tag.clone())
+            .collect()
+    }
+
+    pub(crate) fn aliases_of(&self, id: &ImageId) -> Vec<Tag> {
+        self.aliases
+            .iter()
+            .filter(|(_, image)| image == id)
+            .map(|(tag, _)| tag.clone())
+            .collect()
+    }
+}
+
+/// Renders the release tags and aliases; none where there is no version.
+pub(crate) fn names(family: &Family, selected: &[&Image], options: &Options) -> Result<Names, PlanError> {
+    let mut names = Names::default();
+    let (Goal::Release, Some(version)) = (options.goal, &options.version) else {
+        return Ok(names);
+    };
+    for image in selected {
+        for template in &image.tags {
+            names
+                .tags
+                .push((tag(family, image, template, version)?, image.id.clone()));
+        }
+        for template in &image.aliases {
+            names
+                .aliases
+                .push((tag(family, image, template, version)?, image.id.clone()));
+        }
+    }
+    let mut seen: BTreeMap<&Tag, &ImageId> = BTreeMap::new();
+    for (tag, id) in names.tags.iter().chain(&names.aliases) {
+        if let Some(first) = seen.insert(tag, id) {
+            return Err(PlanError::SharedTag {
+                tag: tag.clone(),
+                first: first.clone(),
+                second: id.clone(),
+            });
+        }
+    }
+    Ok(names)
+}
+
+fn tag(family: &Family, image: &Image, template: &Template, version: &Version) -> Result<Tag, PlanError> {
+    let scope = Scope {
+        family,
+        image,
+        version: Some(version),
+        revision: None,
+        platform: None,
+        versions: &BTreeMap::new(),
+    };
+    let bad = |text: String, reason: String| PlanError::BadTag {
+        image: image.id.clone(),
+        template: template.to_string(),
+        text,
+        reason,
+    };
+    let text = scope.render(template).map_err(|name| {
+        bad(
+            template.to_string(),
+            format!("`{{{name}}}` has no value for version `{version}`"),
+        )
+    })?;
+    let tag: Tag = text
+        .parse()
+        .map_err(|error: crate::domain::InvalidText| bad(text.clone(), error.to_string()))?;
+    if tag.has_machine_form() {
+        return Err(bad(text, "that is the form of machine tags".to_owned()));
+    }
+    Ok(tag)
+}
+
+/// Whether aliases move in this release.
+pub(super) fn promotes(family: &Family, options: &Options, warnings: &mut Vec<String>) -> bool {
+    let prerelease = options
+        .version
+        .as_ref()
+        .and_then(|version| family.versioning.parse(version).ok())
+        .is_some_and(|version| version.is_prerelease());
+    if options.no_promote || !family.release.promote {
+        return false;
+    }
+    if prerelease && !family.release.prereleases_take_aliases {
+        warnings.push("a pre-release: aliases stay where they are".to_owned());
+        return false;
+    }
+    true
+}
+
+/// The release tags that are to be written.
+pub(super) fn tags(
+    family: &Family,
+    states: &BTreeMap<ImageId, ImageState<'_>>,
+    names: &Names,
+    facts: &Facts,
+    options: &Options,
+) -> Result<Vec<(TagStep, String)>, PlanError> {
+    let mut steps = Vec::new();
+    for (tag, id) in &names.tags {
+        let planned = states.get(id).and_then(ImageState::digest);
+        let existing = facts.tags.get(tag).copied();
+        match existing {
+            Some(existing) if Some(existing) == planned => continue,
+            Some(existing) if !options.force => {
+                let planned = planned.map_or_else(
+                    || "would be built or completed anew".to_owned(),
+                    |digest| format!("is at {digest}"),
+                );
+                return Err(PlanError::WriteOnce {
+                    tag: tag.clone(),
+                    image: id.clone(),
+                    existing,
+                    planned,
+                });
+            }
+            _ => {}
+        }
+        let why = match existing {
+            Some(existing) => format!("`--force`: replaces {existing}"),
+            None => "new release tag".to_owned(),
+        };
+        let step = TagStep {
+            image: id.clone(),
+            repository: family.repository.clone(),
+            tag: tag.clone(),
+            replaces: existing,
+        };
+        steps.push((step, why));
+    }
+    Ok(steps)
+}
+
+/// The aliases that are to be moved.
+pub(super) fn aliases(
+    family: &Family,
+    states: &BTreeMap<ImageId, ImageState<'_>>,
+    names: &Names,
+    facts: &Facts,
+    options: &Options,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<(AliasStep, String)>, PlanError> {
+    let mut steps = Vec::new();
+    for (alias, id) in &names.aliases {
+        let planned = states.get(id).and_then(ImageState::digest);
+        if let Some(step) = alias_step(family, facts, options, (alias, id), planned, warnings)? {
+            steps.push(step);
+        }
+    }
+    Ok(steps)
+}
+
+/// Moves one alias to `target` (not known when the image is still to be built), never backwards.
+pub(super) fn alias_step(
+    family: &Family,
+    facts: &Facts,
+    options: &Options,
+    (alias, id): (&Tag, &ImageId),
+    target: Option<Digest>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<(AliasStep, String)>, PlanError> {
+    let current = facts.tags.get(alias).copied();
+    let version = options.version.as_ref().ok_or(PlanError::NoVersion)?;
+    let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
+    let point = point.filter(|point| Some(point.digest) == current);
+    let why = match (current, point) {
+        (None, _) => "new alias".to_owned(),
+        (Some(_), Some(point))
+            if family.versioning.compare(version, &point.version) == Some(Ordering::Less) =>
+        {
+            warnings.push(format!(
+                "alias `{alias}` stays at {}, which is newer than {version}",
+                point.version
+            ));
+            return Ok(None);
+        }
+        (Some(current), _) if Some(current) == target => return Ok(None),
+        (Some(_), Some(point)) => format!("from {}", point.version),
+        (Some(current), None) if options.adopt => format!("`--adopt`: takes it over from {current}"),
+        (Some(current), None) if was_ours(facts, alias, current) => "goes on with what was begun".to_owned(),
+        (Some(digest), None) => {
+            return Err(PlanError::UnknownAlias {
+                alias: alias.clone(),
+                digest,
+            });
+        }
+    };
+    let step = AliasStep {
+        image: id.clone(),
+        repository: family.repository.clone(),
+        alias: alias.clone(),
+        from: current,
+    };
+    Ok(Some((step, why)))
+}
+
+/// Whether an unfinished run of this very release moved the alias already, or another record says that it put it there.
+fn was_ours(facts: &Facts, alias: &Tag, current: Digest) -> bool {
+    let records = [facts.record.as_ref(), facts.newest.as_ref()];
+    records
+        .into_iter()
+        .flatten()
+        .flat_map(|record| &record.aliases)
+        .any(|moved| moved.alias == *alias && (moved.new == Some(current) || moved.old == Some(current)))
+}
+
+/// Which release each alias points at once nothing but the plan's own alias steps moves it: an alias that is where it should be already
+/// now stands for this version too, unless it stands for a newer one.
+pub(super) fn points(
+    family: &Family,
+    facts: &Facts,
+    version: &Version,
+    names: &Names,
+    states: &BTreeMap<ImageId, ImageState<'_>>,
+) -> BTreeMap<Tag, AliasPoint> {
+    let mut points = facts
+        .newest
+        .as_ref()
+        .map(|newest| newest.points.clone())
+        .unwrap_or_default();
+    for (alias, id) in &names.aliases {
+        let Some(digest) = states.get(id).and_then(ImageState::digest) else {
+            continue;
+        };
+        if facts.tags.get(alias) != Some(&digest) {
+            continue;
+        }
+        let newer = points.get(alias).is_some_and(|point| {
+            point.digest == digest
+                && family.versioning.compare(version, &point.version) == Some(Ordering::Less)
+        });
+        if !newer {
+            points.insert(
+                alias.clone(),
+                AliasPoint {
+                    digest,
+                    version: version.clone(),
+                },
+            );
+        }
+    }
+    points
+}
