@@ -30,6 +30,8 @@ impl<'a> Decision<'a> {
 pub(super) struct ImageState<'a> {
     pub(super) fact: &'a ImageFacts,
     pub(super) platforms: BTreeMap<Platform, Decision<'a>>,
+    /// Whether the plan tests what it builds.
+    pub(super) tests: bool,
     /// Why its index is written; `None` when it is as it should be.
     pub(super) assemble: Option<String>,
 }
@@ -46,11 +48,10 @@ impl ImageState<'_> {
 
     /// The receipt that the barrier asks for.
     pub(super) fn receipt(&self, image: &Image, platform: &Platform) -> Option<Tag> {
-        let smoke = image
-            .smoke
-            .as_ref()
-            .filter(|smoke| smoke.platforms.contains(platform))?;
-        let _ = smoke;
+        let smoke = image.smoke.as_ref().filter(|_| self.tests)?;
+        if !smoke.platforms.contains(platform) {
+            return None;
+        }
         Some(IdentityTags::new(&image.id, &self.fact.identity).receipt(platform, &self.fact.smoke?))
     }
 

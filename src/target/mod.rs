@@ -4,6 +4,7 @@
 //! Nothing here knows of plans or configuration.
 
 mod error;
+pub mod images;
 pub mod oci;
 pub mod registry;
 

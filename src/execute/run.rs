@@ -1,0 +1,270 @@
+//! One run of a plan.
+
+use super::effects::{Effects, Told};
+use super::event::{Event, Failure, Report, Sink, StepOutcome};
+use super::failure::StepFailure;
+use super::scheduler::{self, Bounds, Ended};
+use super::state::State;
+use super::steps;
+use crate::config::Retry;
+use crate::domain::ExitCode;
+use crate::plan::{Action, Plan, Step, StepId};
+use crate::record::RecordState;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+/// Longest time that an interrupted run takes to say in its record that it ended.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// How a plan is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How many builds and tests run at once; at least 1.
+    pub parallel: usize,
+    /// Whether the first failure stops everything.
+    pub fail_fast: bool,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Done {
+    pub(super) message: String,
+    pub(super) adopted: bool,
+    pub(super) cached: u32,
+    pub(super) run: u32,
+}
+
+impl Done {
+    pub(super) fn of(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            adopted: false,
+            cached: 0,
+            run: 0,
+        }
+    }
+}
+
+/// How a step ended, for the report.
+#[derive(Debug, Clone)]
+pub(super) struct Ending {
+    pub(super) outcome: StepOutcome,
+    pub(super) took: Duration,
+}
+
+/// One run of a plan, shared by its steps.
+pub(super) struct Run<E> {
+    pub(super) plan: Arc<Plan>,
+    pub(super) effects: Arc<E>,
+    pub(super) retry: Retry,
+    pub(super) state: State,
+    pub(super) cancel: CancellationToken,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) endings: Mutex<BTreeMap<StepId, Ending>>,
+    pub(super) failures: Mutex<Vec<Failure>>,
+    pub(super) running: Mutex<Vec<StepId>>,
+    pub(super) tags_checked: OnceCell<Result<(), StepFailure>>,
+    pub(super) aliases_checked: OnceCell<Result<(), StepFailure>>,
+}
+
+/// Tells of one step.
+pub(super) struct Teller<E> {
+    run: Arc<Run<E>>,
+    step: StepId,
+}
+
+impl<E: Effects> Teller<E> {
+    pub(super) fn tell(&self, told: Told) {
+        let step = self.step.clone();
+        self.run.sink.event(&match told {
+            Told::Progress { stage, cached, run } => Event::Progress {
+                step,
+                stage,
+                cached,
+                run,
+            },
+            Told::Line(line) => Event::Output { step, line },
+        });
+    }
+
+    pub(super) fn warn(&self, message: String) {
+        self.run
+            .state
+            .lock()
+            .warnings
+            .push(format!("{}: {message}", self.step));
+        self.run.sink.event(&Event::Warning {
+            step: Some(self.step.clone()),
+            message,
+        });
+    }
+
+    pub(super) fn retry(&self, attempted: String, attempt: u32, of: u32, reason: String, pause: Duration) {
+        let step = Some(self.step.clone());
+        self.run.sink.event(&Event::Retry {
+            step,
+            attempted,
+            attempt,
+            of,
+            reason,
+            pause,
+        });
+    }
+}
+
+/// Runs `plan` to its end and reports on it. Cancelling `cancel` interrupts it: nothing more is started, what runs is stopped.
+pub async fn execute<E: Effects>(
+    plan: Arc<Plan>,
+    effects: Arc<E>,
+    settings: Settings,
+    sink: Arc<dyn Sink>,
+    cancel: CancellationToken,
+) -> Report {
+    let began = Instant::now();
+    // Failing fast stops the children of this run, which is not an interrupt by a person.
+    let stop = cancel.child_token();
+    let run = Arc::new(Run {
+        state: State::of(&plan),
+        retry: plan.retry.clone(),
+        effects,
+        cancel: stop.clone(),
+        sink,
+        endings: Mutex::default(),
+        failures: Mutex::default(),
+        running: Mutex::default(),
+        tags_checked: OnceCell::new(),
+        aliases_checked: OnceCell::new(),
+        plan: plan.clone(),
+    });
+    run.sink.event(&Event::Planned {
+        plan: plan.clone(),
+        steps: plan.steps.len(),
+    });
+    let watcher = tokio::spawn(watch(run.clone(), cancel.clone()));
+    let bounds = Bounds {
+        parallel: settings.parallel.max(1),
+        fail_fast: settings.fail_fast,
+    };
+    let heavy = |step: &Step| matches!(step.action, Action::Build(_) | Action::Smoke(_));
+    let start = |step: &Step| one(run.clone(), step.clone());
+    let skipped = |step: &Step, cause: Option<&StepId>| skip(&run, step, cause);
+    scheduler::run(&plan.steps, bounds, &stop, heavy, start, skipped).await;
+    watcher.abort();
+    let interrupted = cancel.is_cancelled();
+    let published = run.state.lock().published;
+    let failed = !lock(&run.failures).is_empty() || interrupted;
+    if failed && !published && run.state.lock().recorded {
+        // Nothing is public yet: this release stands in nobody's way, and its pins stay for the next run.
+        let last_word = steps::record::write(&run, RecordState::Failed);
+        let _ = tokio::time::timeout(LAST_WORD, last_word).await;
+    }
+    super::summary::report(&run, interrupted, began.elapsed())
+}
+
+/// Says what is being stopped as soon as the interrupt comes.
+async fn watch<E: Effects>(run: Arc<Run<E>>, cancel: CancellationToken) {
+    cancel.cancelled().await;
+    let running = lock(&run.running).clone();
+    run.sink.event(&Event::Interrupting { running });
+}
+
+async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
+    let began = Instant::now();
+    run.sink.event(&Event::Started {
+        step: step.id.clone(),
+        why: step.why.clone(),
+    });
+    lock(&run.running).push(step.id.clone());
+    let teller = Teller {
+        run: run.clone(),
+        step: step.id.clone(),
+    };
+    let result = match &step.action {
+        Action::Build(build) => steps::build::build(&run, build, &teller).await,
+        Action::Smoke(smoke) => steps::smoke::smoke(&run, smoke, &teller).await,
+        Action::Assemble(assemble) => steps::assemble::assemble(&run, assemble).await,
+        Action::Tag(tag) => steps::publish::tag(&run, tag).await,
+        Action::Alias(alias) => steps::publish::alias(&run, alias).await,
+        Action::Record(record) => steps::record::record(&run, record).await,
+    };
+    lock(&run.running).retain(|running| *running != step.id);
+    let took = began.elapsed();
+    let (outcome, message, cached, ran, ended) = match result {
+        Ok(done) => {
+            let outcome = if done.adopted {
+                StepOutcome::Adopted
+            } else {
+                StepOutcome::Done
+            };
+            (outcome, done.message, done.cached, done.run, Ended::Well)
+        }
+        Err(failure) if failure.exit_code == ExitCode::Interrupted => {
+            (StepOutcome::Interrupted, failure.message, 0, 0, Ended::Badly)
+        }
+        Err(failure) => {
+            let message = failure.message.clone();
+            let StepFailure {
+                message: why,
+                output,
+                hints,
+                exit_code,
+            } = failure;
+            let failure = Failure {
+                step: step.id.clone(),
+                message: why,
+                output,
+                hints,
+                exit_code,
+            };
+            lock(&run.failures).push(failure);
+            (StepOutcome::Failed, message, 0, 0, Ended::Badly)
+        }
+    };
+    lock(&run.endings).insert(
+        step.id.clone(),
+        Ending {
+            outcome: outcome.clone(),
+            took,
+        },
+    );
+    run.sink.event(&Event::Finished {
+        step: step.id,
+        outcome,
+        message,
+        took,
+        cached,
+        run: ran,
+    });
+    ended
+}
+
+fn skip<E: Effects>(run: &Run<E>, step: &Step, cause: Option<&StepId>) {
+    let (outcome, message) = match cause {
+        Some(cause) => (StepOutcome::Skipped, format!("it needs {cause}")),
+        None => (StepOutcome::Interrupted, "not started".to_owned()),
+    };
+    let took = Duration::ZERO;
+    lock(&run.endings).insert(
+        step.id.clone(),
+        Ending {
+            outcome: outcome.clone(),
+            took,
+        },
+    );
+    run.sink.event(&Event::Finished {
+        step: step.id.clone(),
+        outcome,
+        message,
+        took,
+        cached: 0,
+        run: 0,
+    });
+}
+
+/// The guard of a mutex; each change behind it is one assignment, so a panicked step leaves nothing half done.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,7 @@
+//! What each kind of step does.
+
+pub(super) mod assemble;
+pub(super) mod build;
+pub(super) mod publish;
+pub(super) mod record;
+pub(super) mod smoke;

@@ -1,0 +1,208 @@
+//! Writing the record, and with it the barrier.
+
+use super::super::effects::Effects;
+use super::super::failure::StepFailure;
+use super::super::run::{Done, Run};
+use crate::domain::{Digest, ExitCode, Repository, Tag};
+use crate::plan::{Action, PlanImage, RecordStep};
+use crate::record::{ARTIFACT_TYPE, AliasPoint, Record, RecordAlias, RecordPlatform, RecordState};
+use crate::target::oci::{self, Descriptor, ImageManifest};
+use crate::target::{Presence, RawManifest, Reference, Target};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// The empty config of an artifact (OCI image specification, "Guidance for an empty descriptor").
+const EMPTY: &[u8] = b"{}";
+
+/// Writes the record in the state of `step`. *Publishing* is the barrier: it passes only when all is whole and tested.
+pub(in super::super) async fn record<E: Effects>(
+    run: &Run<E>,
+    step: &RecordStep,
+) -> Result<Done, StepFailure> {
+    if step.state == RecordState::Publishing {
+        barrier(run).await?;
+    }
+    write(run, step.state).await?;
+    Ok(Done::of("written"))
+}
+
+/// Every image has its index, and every tested platform has the receipt of today's test on the very digest that is in it.
+async fn barrier<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    let checks = run
+        .plan
+        .images
+        .iter()
+        .flat_map(|image| image.platforms.iter().map(move |platform| (image, platform)));
+    let checks =
+        checks.filter_map(|(image, platform)| Some((image, &platform.platform, platform.receipt.as_ref()?)));
+    let checks = checks.map(|(image, platform, receipt)| async move {
+        let used = run
+            .state
+            .platform(&image.image, platform)
+            .map(|used| used.digest());
+        let repository = &run.plan.repository;
+        match run
+            .effects
+            .target()
+            .resolve(repository, &Reference::from(receipt))
+            .await
+        {
+            Presence::Present(digest) if Some(digest) == used => Ok(()),
+            Presence::Unknown(error) => Err(StepFailure::from(error)),
+            Presence::Present(_) | Presence::Absent => {
+                let message = format!(
+                    "{} for {platform} has no receipt of today's test: nothing is published",
+                    image.image
+                );
+                Err(StepFailure::new(ExitCode::SmokeFailed, message)
+                    .hint("run this again: what has passed is not tested again"))
+            }
+        }
+    });
+    futures_util::future::try_join_all(checks).await?;
+    for image in &run.plan.images {
+        if run.state.index(&image.image).is_none() {
+            let message = format!("{} has no index: nothing is published", image.image);
+            return Err(StepFailure::new(ExitCode::Failed, message));
+        }
+    }
+    Ok(())
+}
+
+/// Fills in what has come to be known, and writes the record under its own tag and as the newest.
+pub(in super::super) async fn write<E: Effects>(run: &Run<E>, state: RecordState) -> Result<(), StepFailure> {
+    let record = {
+        let mut inner = run.state.lock();
+        let Some(mut record) = inner.record.clone() else {
+            return Err(StepFailure::new(
+                ExitCode::Failed,
+                "write the record: the plan has none",
+            ));
+        };
+        let now = run.effects.now();
+        if record.started == jiff::Timestamp::UNIX_EPOCH {
+            record.started = now;
+        }
+        record.updated = now;
+        record.state = state;
+        record.holder = if state.is_unfinished() {
+            run.effects.holder()
+        } else {
+            None
+        };
+        for image in &run.plan.images {
+            fill(
+                &mut record,
+                image,
+                &inner.platforms,
+                inner.indexes.get(&image.image).copied(),
+            );
+        }
+        aliases(run, &mut record, &inner.indexes, state);
+        inner.record = Some(record.clone());
+        inner.recorded = true;
+        record
+    };
+    let bytes = serde_json::to_vec(&record)
+        .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
+    put(
+        run,
+        &record.repository,
+        &Tag::record(&record.version),
+        bytes.into(),
+    )
+    .await
+}
+
+type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
+
+fn fill(record: &mut Record, image: &PlanImage, platforms: &Platforms, index: Option<Digest>) {
+    let Some(known) = record.images.iter_mut().find(|known| known.image == image.image) else {
+        return;
+    };
+    known.digest = index.or(known.digest);
+    if image.platforms.is_empty() {
+        return;
+    }
+    let platform = |platform: &crate::plan::PlanPlatform| {
+        let used = platforms.get(&(image.image.clone(), platform.platform.clone()))?;
+        Some(RecordPlatform {
+            platform: platform.platform.clone(),
+            digest: used.digest(),
+            receipt: platform.receipt.clone(),
+        })
+    };
+    known.platforms = image.platforms.iter().filter_map(platform).collect();
+}
+
+/// Old and new digest of each alias that moves; once they have moved, which release they point at.
+fn aliases<E: Effects>(
+    run: &Run<E>,
+    record: &mut Record,
+    indexes: &BTreeMap<crate::domain::ImageId, Digest>,
+    state: RecordState,
+) {
+    for step in &run.plan.steps {
+        let Action::Alias(step) = &step.action else {
+            continue;
+        };
+        let new = indexes.get(&step.image).copied();
+        if state == RecordState::Publishing {
+            record.aliases.retain(|moved| moved.alias != step.alias);
+            record.aliases.push(RecordAlias {
+                alias: step.alias.clone(),
+                old: step.from,
+                new,
+            });
+        }
+        if let (RecordState::Done, Some(digest)) = (state, new) {
+            let point = AliasPoint {
+                digest,
+                version: record.version.clone(),
+            };
+            record.points.insert(step.alias.clone(), point);
+        }
+    }
+}
+
+async fn put<E: Effects>(
+    run: &Run<E>,
+    repository: &Repository,
+    tag: &Tag,
+    bytes: Bytes,
+) -> Result<(), StepFailure> {
+    let target = run.effects.target();
+    let descriptor = |media_type: &str, digest, bytes: &[u8]| Descriptor {
+        media_type: media_type.to_owned(),
+        digest,
+        size: bytes.len() as u64,
+        platform: None,
+        annotations: BTreeMap::new(),
+    };
+    let layer = descriptor(ARTIFACT_TYPE, Digest::of(&bytes), &bytes);
+    let manifest = ImageManifest {
+        schema_version: 2,
+        media_type: oci::MANIFEST.to_owned(),
+        artifact_type: Some(ARTIFACT_TYPE.to_owned()),
+        config: descriptor("application/vnd.oci.empty.v1+json", Digest::of(EMPTY), EMPTY),
+        layers: vec![layer],
+        annotations: BTreeMap::new(),
+    };
+    let manifest = serde_json::to_vec(&manifest)
+        .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
+    let raw = RawManifest {
+        digest: Digest::of(&manifest),
+        media_type: oci::MANIFEST.to_owned(),
+        bytes: manifest.into(),
+    };
+    tokio::try_join!(
+        target.put_blob(repository, bytes),
+        target.put_blob(repository, Bytes::from_static(EMPTY))
+    )?;
+    // The record itself first: whoever reads the newest must find the one that it names.
+    target.put_manifest(repository, tag, &raw).await?;
+    target
+        .put_manifest(repository, &Tag::newest_record(), &raw)
+        .await?;
+    Ok(())
+}
