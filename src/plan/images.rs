@@ -148,6 +148,7 @@ pub(super) fn decide<'a>(
     }
     let assemble = reason_to_assemble(fact, &platforms);
     Ok(ImageState {
+        tests: options.goal != Goal::Build,
         fact,
         platforms,
         assemble,
