@@ -4,5 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod environment;
+pub mod inputs;
 pub mod process;
 pub mod target;

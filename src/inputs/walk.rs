@@ -1,0 +1,507 @@
+//! Finds what counts as input of one image.
+
+use super::dockerignore::{Dockerignore, Inherited};
+use super::entry::{Differences, InputEntry};
+use super::error::InputError;
+use super::hash::{Found, What, read_all};
+use super::junk::{self, Junk};
+use super::pattern::clean;
+use crate::config::{BuildContext, Image};
+use camino::{Utf8Path, Utf8PathBuf};
+use std::fs::FileType;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+/// Where the inputs of one image are.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The family's root.
+    pub root: &'a Utf8Path,
+    /// The build context, relative to the root.
+    pub context: &'a Utf8Path,
+    /// The Dockerfile, relative to the root.
+    pub dockerfile: &'a Utf8Path,
+    /// Declared inputs, relative to the context; `None`: the whole context.
+    pub inputs: Option<&'a [Utf8PathBuf]>,
+    /// Named contexts that are folders, relative to the root.
+    pub contexts: Vec<(&'a str, &'a Utf8Path)>,
+}
+
+impl<'a> Request<'a> {
+    /// What the configuration says of an image.
+    #[must_use]
+    pub fn new(root: &'a Utf8Path, image: &'a Image) -> Self {
+        let folder = |(name, context): (&'a String, &'a BuildContext)| match context {
+            BuildContext::Folder(path) => Some((name.as_str(), path.as_path())),
+            BuildContext::Image(_) => None,
+        };
+        Self {
+            root,
+            context: &image.context,
+            dockerfile: &image.dockerfile,
+            inputs: image.inputs.as_deref(),
+            contexts: image.build.contexts.iter().filter_map(folder).collect(),
+        }
+    }
+}
+
+/// The inputs of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// Sorted bytewise by path, each path once.
+    pub entries: Vec<InputEntry>,
+    /// The path of the entry that is the Dockerfile.
+    pub dockerfile: String,
+    /// Junk that would reach the build.
+    pub junk: Junk,
+}
+
+/// Finds and hashes the inputs of one image.
+///
+/// # Errors
+/// Something is missing, of a kind that cannot be an input, or cannot be read.
+pub fn collect(request: &Request<'_>) -> Result<Collected, InputError> {
+    let mut finder = Finder::default();
+    let dockerfile = finder.dockerfile(request)?;
+    let context = request.root.join(request.context);
+    is_folder(&context, "build context")?;
+    let ignore = IgnoreFile::of_context(request)?;
+    let base = finder.base(&context);
+    match request.inputs {
+        None => finder.walk(base, "", "", &ignore, Start::Context)?,
+        Some(inputs) => {
+            for input in inputs {
+                finder.declared(base, input, &ignore)?;
+            }
+        }
+    }
+    for (name, folder) in &request.contexts {
+        let path = request.root.join(folder);
+        is_folder(&path, "named build context")?;
+        let ignore = IgnoreFile::read(&path.join(".dockerignore"), &folder.join(".dockerignore"))?
+            .unwrap_or_else(|| IgnoreFile::none(&folder.join(".dockerignore")));
+        let base = finder.base(&path);
+        finder.walk(base, "", &context_prefix(name), &ignore, Start::Context)?;
+    }
+    Ok(Collected {
+        entries: read_all(finder.found, &finder.bases)?,
+        dockerfile,
+        junk: finder.junk,
+    })
+}
+
+/// Reads the inputs of one image again, and tells what differs from `before`.
+///
+/// # Errors
+/// As [`collect`].
+pub fn fingerprint(request: &Request<'_>, before: &[InputEntry]) -> Result<Differences, InputError> {
+    Ok(Differences::between(before, &collect(request)?.entries))
+}
+
+/// The paths of the files, symlinks and empty folders that the build gets as its main context, sorted; nothing is read.
+///
+/// # Errors
+/// As [`collect`].
+pub fn context_paths(request: &Request<'_>) -> Result<Vec<String>, InputError> {
+    let mut finder = Finder::default();
+    let context = request.root.join(request.context);
+    is_folder(&context, "build context")?;
+    let ignore = IgnoreFile::of_context(request)?;
+    let base = finder.base(&context);
+    finder.walk(base, "", "", &ignore, Start::Listing)?;
+    let mut paths: Vec<String> = finder
+        .found
+        .into_iter()
+        .map(|found| found.path[found.relative_at..].to_owned())
+        .collect();
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// `@NAME/`, with `/` in the name escaped, so that no two names run into each other.
+fn context_prefix(name: &str) -> String {
+    format!("@{}/", name.replace('%', "%25").replace('/', "%2F"))
+}
+
+/// An ignore file, and the name that messages use for it.
+struct IgnoreFile {
+    name: Utf8PathBuf,
+    rules: Dockerignore,
+}
+
+impl IgnoreFile {
+    /// `<Dockerfile>.dockerignore`, or else the context's `.dockerignore`.
+    fn of_context(request: &Request<'_>) -> Result<Self, InputError> {
+        let specific = Utf8PathBuf::from(format!("{}.dockerignore", request.dockerfile));
+        let general = request.context.join(".dockerignore");
+        for name in [&specific, &general] {
+            if let Some(file) = Self::read(&request.root.join(name), name)? {
+                return Ok(file);
+            }
+        }
+        Ok(Self::none(&general))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ignore files are read here and nowhere else"
+    )]
+    fn read(path: &Utf8Path, name: &Utf8Path) -> Result<Option<Self>, InputError> {
+        let name = tidy(name);
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(source) => {
+                let path = path.as_std_path().to_owned();
+                return Err(InputError::Read { path, source });
+            }
+        };
+        match Dockerignore::parse(&text) {
+            Ok(rules) => Ok(Some(Self { name, rules })),
+            Err(bad) => Err(InputError::IgnorePattern {
+                file: name,
+                line: bad.line,
+                pattern: bad.text,
+            }),
+        }
+    }
+
+    fn none(name: &Utf8Path) -> Self {
+        Self {
+            name: tidy(name),
+            rules: Dockerignore::default(),
+        }
+    }
+}
+
+/// The path without `./` and the like, for messages.
+fn tidy(path: &Utf8Path) -> Utf8PathBuf {
+    clean(path.as_str()).into()
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn is_folder(path: &Utf8Path, role: &'static str) -> Result<(), InputError> {
+    let wrong = || InputError::WrongKind {
+        role,
+        path: tidy(path),
+        expected: "folder",
+    };
+    metadata(path, role)?.is_dir().then_some(()).ok_or_else(wrong)
+}
+
+/// What a path leads to, symlinks followed.
+pub(super) fn metadata(path: &Utf8Path, role: &'static str) -> Result<std::fs::Metadata, InputError> {
+    std::fs::metadata(path).map_err(|source| missing_or_unreadable(path, role, source))
+}
+
+/// The error for a named thing that could not be looked at.
+pub(super) fn missing_or_unreadable(path: &Utf8Path, role: &'static str, source: io::Error) -> InputError {
+    if is_absent(&source) {
+        let path = tidy(path);
+        return InputError::Missing { role, path };
+    }
+    let path = path.as_std_path().to_owned();
+    InputError::Read { path, source }
+}
+
+/// A declared input without `.` and `..`; empty for the context itself.
+pub(super) fn inside_context(input: &Utf8Path) -> Result<String, InputError> {
+    let cleaned = clean(input.as_str());
+    if cleaned.starts_with('/') || cleaned == ".." || cleaned.starts_with("../") || input.as_str().is_empty()
+    {
+        return Err(InputError::Escapes {
+            path: input.to_owned(),
+        });
+    }
+    Ok(if cleaned == "." { String::new() } else { cleaned })
+}
+
+/// Refuses a declared input that is not there, or lies behind a symlink.
+pub(super) fn on_the_way(context: &Path, relative: &str, input: &Utf8Path) -> Result<(), InputError> {
+    let ends = relative
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain([relative.len()]);
+    for end in ends.filter(|&end| end > 0) {
+        let path = context.join(&relative[..end]);
+        let metadata = std::fs::symlink_metadata(&path)
+            .map_err(|source| missing_or_unreadable(input, "input", source))?;
+        if end < relative.len() && metadata.is_symlink() {
+            return Err(InputError::ThroughSymlink {
+                path: input.to_owned(),
+                link: relative[..end].into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// How a walk begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// At a context, which may itself be a symlink.
+    Context,
+    /// The same, without looking at what symlinks point at and at junk.
+    Listing,
+    /// At a declared input.
+    Declared,
+}
+
+/// A folder that the walk is in.
+struct Level {
+    inherited: Inherited,
+    junk: Option<&'static str>,
+    /// To be an entry if nothing is found in it.
+    pending: Option<Found>,
+}
+
+#[derive(Default)]
+struct Finder {
+    bases: Vec<PathBuf>,
+    found: Vec<Found>,
+    junk: Junk,
+}
+
+impl Finder {
+    fn base(&mut self, path: &Utf8Path) -> usize {
+        self.bases.push(path.as_std_path().to_owned());
+        self.bases.len() - 1
+    }
+
+    /// The Dockerfile is always an input, wherever it is and whatever keeps it out of the context. One that is a symlink, or lies outside the
+    /// context, is an entry of its own.
+    fn dockerfile(&mut self, request: &Request<'_>) -> Result<String, InputError> {
+        let file = request.root.join(request.dockerfile);
+        if !metadata(&file, "Dockerfile")?.is_file() {
+            return Err(InputError::WrongKind {
+                role: "Dockerfile",
+                path: tidy(&file),
+                expected: "file",
+            });
+        }
+        let (context, dockerfile) = (
+            clean(request.context.as_str()),
+            clean(request.dockerfile.as_str()),
+        );
+        let relative = match context.as_str() {
+            "." => Some(dockerfile.as_str()),
+            context => dockerfile
+                .strip_prefix(context)
+                .and_then(|rest| rest.strip_prefix('/')),
+        };
+        let relative =
+            relative.filter(|path| !path.starts_with("../") && !path.starts_with('/') && !file.is_symlink());
+        let (base, path, relative_at, what) = if let Some(relative) = relative {
+            let (path, at) = in_context("", relative);
+            (
+                self.base(&request.root.join(request.context)),
+                path,
+                at,
+                What::File,
+            )
+        } else {
+            let name = file.file_name().unwrap_or("Dockerfile");
+            (
+                self.base(file.parent().unwrap_or(request.root)),
+                format!("@/{name}"),
+                2,
+                What::Followed,
+            )
+        };
+        self.found.push(Found {
+            path: path.clone(),
+            relative_at,
+            base,
+            what,
+        });
+        Ok(path)
+    }
+
+    fn declared(&mut self, base: usize, input: &Utf8Path, ignore: &IgnoreFile) -> Result<(), InputError> {
+        let relative = inside_context(input)?;
+        on_the_way(&self.bases[base], &relative, input)?;
+        let before = self.found.len();
+        self.walk(base, &relative, "", ignore, Start::Declared)?;
+        if self.found.len() > before {
+            return Ok(());
+        }
+        let reason = if let Some(line) = junk::line_for_path(&relative) {
+            format!("it is junk (`{line}`)")
+        } else if let Some(line) = ignore.rules.line_for(&relative) {
+            format!("`{}:{line}` keeps it out", ignore.name)
+        } else {
+            "nothing lies in it".to_owned()
+        };
+        Err(InputError::KeptOut {
+            path: input.to_owned(),
+            reason,
+        })
+    }
+
+    /// Takes in all that counts at or below `start`.
+    fn walk(
+        &mut self,
+        base: usize,
+        start: &str,
+        prefix: &str,
+        ignore: &IgnoreFile,
+        how: Start,
+    ) -> Result<(), InputError> {
+        let root = self.bases[base].clone();
+        let top = if start.is_empty() {
+            root.clone()
+        } else {
+            root.join(start)
+        };
+        let mut leaked: Vec<(String, &'static str)> = Vec::new();
+        let mut levels: Vec<Level> = Vec::new();
+        let above = ignore.rules.above(start);
+        let junk_above = junk::line_for_path(start.rsplit_once('/').map_or("", |(parent, _)| parent));
+        let follow_root = how != Start::Declared;
+        let mut entries = walkdir::WalkDir::new(&top)
+            .follow_links(false)
+            .follow_root_links(follow_root)
+            .into_iter();
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(|error| walk_error(error, &top))?;
+            self.leave(&mut levels, entry.depth());
+            let relative = relative_path(entry.path(), &root)?;
+            if relative.is_empty() {
+                levels.push(Level {
+                    inherited: Inherited::default(),
+                    junk: None,
+                    pending: None,
+                });
+                continue;
+            }
+            let level = levels.last();
+            let (ignored, inherited) = ignore
+                .rules
+                .check(relative, level.map_or(&above, |level| &level.inherited));
+            let name = relative.rsplit_once('/').map_or(relative, |(_, name)| name);
+            let junk = level
+                .map_or(junk_above, |level| level.junk)
+                .or_else(|| junk::line_for_name(name));
+            let kind = entry.file_type();
+            let (path, relative_at) = in_context(prefix, relative);
+            if let Some(line) = junk.filter(|_| !ignored) {
+                if how != Start::Listing {
+                    leaked.push((path, line));
+                }
+                if kind.is_dir() {
+                    entries.skip_current_dir();
+                }
+                continue;
+            }
+            let what = if kind.is_dir() { None } else { Some(kind) };
+            let found = |what| Found {
+                path,
+                relative_at,
+                base,
+                what,
+            };
+            match what {
+                None if ignored && !ignore.rules.may_reinclude_below(relative) => entries.skip_current_dir(),
+                None => levels.push(Level {
+                    inherited,
+                    junk,
+                    pending: (!ignored).then(|| found(What::Directory)),
+                }),
+                Some(_) if ignored => {}
+                Some(kind) => {
+                    let what = leaf(kind, entry.path(), how)?;
+                    for level in levels.iter_mut().rev() {
+                        level.pending = None;
+                    }
+                    self.found.push(found(what));
+                }
+            }
+        }
+        self.leave(&mut levels, 0);
+        self.junk.extend(ignore.name.as_str(), leaked);
+        Ok(())
+    }
+
+    /// Closes the folders at `depth` and below.
+    fn leave(&mut self, levels: &mut Vec<Level>, depth: usize) {
+        while levels.len() > depth {
+            let Some(pending) = levels.pop().and_then(|level| level.pending) else {
+                continue;
+            };
+            for level in levels.iter_mut() {
+                level.pending = None;
+            }
+            self.found.push(pending);
+        }
+    }
+}
+
+/// An entry's path, and where in it the part begins that is relative to the folder.
+fn in_context(prefix: &str, relative: &str) -> (String, usize) {
+    let prefix = if prefix.is_empty() && relative.starts_with('@') {
+        "./"
+    } else {
+        prefix
+    };
+    (format!("{prefix}{relative}"), prefix.len())
+}
+
+fn relative_path<'a>(path: &'a Path, root: &Path) -> Result<&'a str, InputError> {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    relative.to_str().ok_or_else(|| InputError::NotUtf8 {
+        what: "name",
+        path: path.to_owned(),
+    })
+}
+
+/// What a thing is that is no folder.
+fn leaf(kind: FileType, path: &Path, how: Start) -> Result<What, InputError> {
+    if kind.is_file() || how == Start::Listing {
+        return Ok(What::File);
+    }
+    if kind.is_symlink() {
+        let target = std::fs::read_link(path).map_err(|source| InputError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        return match target.into_os_string().into_string() {
+            Ok(target) => Ok(What::Symlink(target)),
+            Err(_) => Err(InputError::NotUtf8 {
+                what: "target",
+                path: path.to_owned(),
+            }),
+        };
+    }
+    Err(special(kind, path))
+}
+
+/// The error for a socket, a device or a FIFO.
+pub(super) fn special(kind: FileType, path: &Path) -> InputError {
+    let kind = if kind.is_socket() {
+        "socket"
+    } else if kind.is_fifo() {
+        "fifo"
+    } else {
+        "device"
+    };
+    InputError::SpecialFile {
+        path: Utf8PathBuf::from(path.to_string_lossy().into_owned()),
+        kind,
+    }
+}
+
+/// An error of the walk, with the path that it is about.
+pub(super) fn walk_error(error: walkdir::Error, top: &Path) -> InputError {
+    let path = error.path().unwrap_or(top).to_owned();
+    let source = error
+        .into_io_error()
+        .unwrap_or_else(|| io::Error::other("the walk stopped"));
+    InputError::Read { path, source }
+}
