@@ -505,3 +505,7 @@ pub(super) fn walk_error(error: walkdir::Error, top: &Path) -> InputError {
         .unwrap_or_else(|| io::Error::other("the walk stopped"));
     InputError::Read { path, source }
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;
