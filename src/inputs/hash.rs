@@ -7,24 +7,24 @@ use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 /// What one thread reads at a time.
 const BUFFER: usize = 128 * 1024;
-/// How many files a thread takes at a time: enough that threads do not meet often, few enough that they end together.
-const BATCH: usize = 16;
+/// How many files are handed over at a time: enough that threads do not meet often, few enough that they end together.
+const BATCH: usize = 32;
 
 /// Something that counts, found and not yet read.
 #[derive(Debug)]
 pub(super) struct Found {
     /// The entry's path.
     pub(super) path: String,
-    /// At which byte of `path` the path relative to `bases[base]` begins.
+    /// At which byte of `path` the path relative to `base` begins.
     pub(super) relative_at: usize,
-    /// Index of the folder that it was found in.
-    pub(super) base: usize,
+    /// The folder that it was found in.
+    pub(super) base: Arc<Path>,
     /// What it is.
     pub(super) what: What,
 }
@@ -42,64 +42,63 @@ pub(super) enum What {
     Directory,
 }
 
-/// Reads everything that was found; sorted by path, each path once.
-pub(super) fn read_all(mut found: Vec<Found>, bases: &[PathBuf]) -> Result<Vec<InputEntry>, InputError> {
-    found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    found.dedup_by(|a, b| a.path == b.path);
+/// Reads what `find` finds while it is still looking. The entries are sorted by path, each path once.
+pub(super) fn read_all<R>(
+    find: impl FnOnce(&mut dyn FnMut(Found)) -> Result<R, InputError>,
+) -> Result<(Vec<InputEntry>, R), InputError> {
     let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4));
-    let slots: Vec<Mutex<Vec<Found>>> = batches(found);
-    let results: Vec<Mutex<Vec<InputEntry>>> = slots.iter().map(|_| Mutex::default()).collect();
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let worker = || -> Result<(), InputError> {
-        let mut buffer = vec![0; BUFFER];
-        while !stop.load(Ordering::Relaxed) {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(slot) = slots.get(index) else { break };
-            let batch = slot
-                .lock()
-                .map(|mut batch| std::mem::take(&mut *batch))
-                .unwrap_or_default();
-            let mut entries = Vec::with_capacity(batch.len());
-            for item in batch {
-                entries.push(
-                    entry(item, bases, &mut buffer).inspect_err(|_| stop.store(true, Ordering::Relaxed))?,
-                );
-            }
-            if let Ok(mut result) = results[index].lock() {
-                *result = entries;
-            }
-        }
-        Ok(())
-    };
+    let (sender, receiver) = mpsc::channel::<Vec<Found>>();
+    let receiver = Mutex::new(receiver);
+    let stop = AtomicBool::new(false);
+    let worker = || read_batches(&receiver, &stop);
     std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads.min(slots.len()))
-            .map(|_| scope.spawn(worker))
-            .collect();
-        let own = worker();
-        let others = handles.into_iter().map(|handle| match handle.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
+        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
+        let mut batch = Vec::with_capacity(BATCH);
+        let result = find(&mut |found| {
+            batch.push(found);
+            if batch.len() == BATCH {
+                // The receiver lives as long as this function.
+                let _ = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+            }
         });
-        std::iter::once(own)
-            .chain(others.collect::<Vec<_>>())
-            .collect::<Result<(), _>>()
-    })?;
-    let entries = results
-        .into_iter()
-        .flat_map(|result| result.into_inner().unwrap_or_default());
-    Ok(entries.collect())
+        let _ = sender.send(batch);
+        // With the sender gone, the threads end when they have read what there is.
+        drop(sender);
+        stop.fetch_or(result.is_err(), Ordering::Relaxed);
+        let mut parts = vec![worker()];
+        parts.extend(handles.into_iter().map(|handle| match handle.join() {
+            Ok(part) => part,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }));
+        let result = result?;
+        let mut entries = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        entries.dedup_by(|a, b| a.path == b.path);
+        Ok((entries, result))
+    })
 }
 
-fn batches(found: Vec<Found>) -> Vec<Mutex<Vec<Found>>> {
-    let mut batches = Vec::with_capacity(found.len() / BATCH + 1);
-    let mut rest = found.into_iter().peekable();
-    while rest.peek().is_some() {
-        batches.push(Mutex::new(rest.by_ref().take(BATCH).collect()));
+fn read_batches(
+    receiver: &Mutex<mpsc::Receiver<Vec<Found>>>,
+    stop: &AtomicBool,
+) -> Result<Vec<InputEntry>, InputError> {
+    let mut buffer = vec![0; BUFFER];
+    let mut entries = Vec::new();
+    loop {
+        // Nothing panics while it holds the lock.
+        let batch = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(batch) = batch else { return Ok(entries) };
+        for found in batch {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(entries);
+            }
+            let entry = entry(found, &mut buffer).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            entries.push(entry);
+        }
     }
-    batches
 }
 
-fn entry(found: Found, bases: &[PathBuf], buffer: &mut [u8]) -> Result<InputEntry, InputError> {
+fn entry(found: Found, buffer: &mut [u8]) -> Result<InputEntry, InputError> {
     let (kind, executable, size, digest) = match &found.what {
         What::Directory => (EntryKind::Directory, false, 0, Digest::of(b"")),
         What::Symlink(target) => (
@@ -109,7 +108,7 @@ fn entry(found: Found, bases: &[PathBuf], buffer: &mut [u8]) -> Result<InputEntr
             Digest::of(target.as_bytes()),
         ),
         What::File | What::Followed => {
-            let path = bases[found.base].join(&found.path[found.relative_at..]);
+            let path = found.base.join(&found.path[found.relative_at..]);
             let mut sink = Sha256::new();
             let follow = matches!(found.what, What::Followed);
             let (size, executable) = stream(&path, follow, buffer, |bytes| sink.update(bytes))?;

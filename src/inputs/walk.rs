@@ -11,7 +11,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Where the inputs of one image are.
 #[derive(Debug, Clone)]
@@ -62,32 +63,15 @@ pub struct Collected {
 /// # Errors
 /// Something is missing, of a kind that cannot be an input, or cannot be read.
 pub fn collect(request: &Request<'_>) -> Result<Collected, InputError> {
-    let mut finder = Finder::default();
-    let dockerfile = finder.dockerfile(request)?;
-    let context = request.root.join(request.context);
-    is_folder(&context, "build context")?;
-    let ignore = IgnoreFile::of_context(request)?;
-    let base = finder.base(&context);
-    match request.inputs {
-        None => finder.walk(base, "", "", &ignore, Start::Context)?,
-        Some(inputs) => {
-            for input in inputs {
-                finder.declared(base, input, &ignore)?;
-            }
-        }
-    }
-    for (name, folder) in &request.contexts {
-        let path = request.root.join(folder);
-        is_folder(&path, "named build context")?;
-        let ignore = IgnoreFile::read(&path.join(".dockerignore"), &folder.join(".dockerignore"))?
-            .unwrap_or_else(|| IgnoreFile::none(&folder.join(".dockerignore")));
-        let base = finder.base(&path);
-        finder.walk(base, "", &context_prefix(name), &ignore, Start::Context)?;
-    }
+    let (entries, (dockerfile, junk)) = read_all(|sink| {
+        let mut finder = Finder::new(sink);
+        let dockerfile = finder.all(request)?;
+        Ok((dockerfile, finder.junk))
+    })?;
     Ok(Collected {
-        entries: read_all(finder.found, &finder.bases)?,
+        entries,
         dockerfile,
-        junk: finder.junk,
+        junk,
     })
 }
 
@@ -104,17 +88,12 @@ pub fn fingerprint(request: &Request<'_>, before: &[InputEntry]) -> Result<Diffe
 /// # Errors
 /// As [`collect`].
 pub fn context_paths(request: &Request<'_>) -> Result<Vec<String>, InputError> {
-    let mut finder = Finder::default();
     let context = request.root.join(request.context);
     is_folder(&context, "build context")?;
     let ignore = IgnoreFile::of_context(request)?;
-    let base = finder.base(&context);
-    finder.walk(base, "", "", &ignore, Start::Listing)?;
-    let mut paths: Vec<String> = finder
-        .found
-        .into_iter()
-        .map(|found| found.path[found.relative_at..].to_owned())
-        .collect();
+    let mut paths = Vec::new();
+    let mut sink = |found: Found| paths.push(found.path[found.relative_at..].to_owned());
+    Finder::new(&mut sink).walk(&base(&context), "", "", &ignore, Start::Listing)?;
     paths.sort_unstable();
     Ok(paths)
 }
@@ -262,17 +241,54 @@ struct Level {
     pending: Option<Found>,
 }
 
-#[derive(Default)]
-struct Finder {
-    bases: Vec<PathBuf>,
-    found: Vec<Found>,
+fn base(path: &Utf8Path) -> Arc<Path> {
+    Arc::from(path.as_std_path())
+}
+
+struct Finder<'a> {
+    sink: &'a mut dyn FnMut(Found),
+    count: usize,
     junk: Junk,
 }
 
-impl Finder {
-    fn base(&mut self, path: &Utf8Path) -> usize {
-        self.bases.push(path.as_std_path().to_owned());
-        self.bases.len() - 1
+impl<'a> Finder<'a> {
+    fn new(sink: &'a mut dyn FnMut(Found)) -> Self {
+        Self {
+            sink,
+            count: 0,
+            junk: Junk::default(),
+        }
+    }
+
+    fn found(&mut self, found: Found) {
+        self.count += 1;
+        (self.sink)(found);
+    }
+
+    /// Finds all inputs; the path of the Dockerfile's entry.
+    fn all(&mut self, request: &Request<'_>) -> Result<String, InputError> {
+        let dockerfile = self.dockerfile(request)?;
+        let context = request.root.join(request.context);
+        is_folder(&context, "build context")?;
+        let ignore = IgnoreFile::of_context(request)?;
+        let context = base(&context);
+        match request.inputs {
+            None => self.walk(&context, "", "", &ignore, Start::Context)?,
+            Some(inputs) => {
+                for input in inputs {
+                    self.declared(&context, input, &ignore)?;
+                }
+            }
+        }
+        for (name, folder) in &request.contexts {
+            let path = request.root.join(folder);
+            is_folder(&path, "named build context")?;
+            let ignore_name = folder.join(".dockerignore");
+            let ignore = IgnoreFile::read(&path.join(".dockerignore"), &ignore_name)?;
+            let ignore = ignore.unwrap_or_else(|| IgnoreFile::none(&ignore_name));
+            self.walk(&base(&path), "", &context_prefix(name), &ignore, Start::Context)?;
+        }
+        Ok(dockerfile)
     }
 
     /// The Dockerfile is always an input, wherever it is and whatever keeps it out of the context. One that is a symlink, or lies outside the
@@ -300,22 +316,17 @@ impl Finder {
             relative.filter(|path| !path.starts_with("../") && !path.starts_with('/') && !file.is_symlink());
         let (base, path, relative_at, what) = if let Some(relative) = relative {
             let (path, at) = in_context("", relative);
-            (
-                self.base(&request.root.join(request.context)),
-                path,
-                at,
-                What::File,
-            )
+            (base(&request.root.join(request.context)), path, at, What::File)
         } else {
             let name = file.file_name().unwrap_or("Dockerfile");
             (
-                self.base(file.parent().unwrap_or(request.root)),
+                base(file.parent().unwrap_or(request.root)),
                 format!("@/{name}"),
                 2,
                 What::Followed,
             )
         };
-        self.found.push(Found {
+        self.found(Found {
             path: path.clone(),
             relative_at,
             base,
@@ -324,12 +335,17 @@ impl Finder {
         Ok(path)
     }
 
-    fn declared(&mut self, base: usize, input: &Utf8Path, ignore: &IgnoreFile) -> Result<(), InputError> {
+    fn declared(
+        &mut self,
+        base: &Arc<Path>,
+        input: &Utf8Path,
+        ignore: &IgnoreFile,
+    ) -> Result<(), InputError> {
         let relative = inside_context(input)?;
-        on_the_way(&self.bases[base], &relative, input)?;
-        let before = self.found.len();
+        on_the_way(base, &relative, input)?;
+        let before = self.count;
         self.walk(base, &relative, "", ignore, Start::Declared)?;
-        if self.found.len() > before {
+        if self.count > before {
             return Ok(());
         }
         let reason = if let Some(line) = junk::line_for_path(&relative) {
@@ -348,15 +364,15 @@ impl Finder {
     /// Takes in all that counts at or below `start`.
     fn walk(
         &mut self,
-        base: usize,
+        base: &Arc<Path>,
         start: &str,
         prefix: &str,
         ignore: &IgnoreFile,
         how: Start,
     ) -> Result<(), InputError> {
-        let root = self.bases[base].clone();
+        let root: &Path = base;
         let top = if start.is_empty() {
-            root.clone()
+            root.to_owned()
         } else {
             root.join(start)
         };
@@ -372,7 +388,7 @@ impl Finder {
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(|error| walk_error(error, &top))?;
             self.leave(&mut levels, entry.depth());
-            let relative = relative_path(entry.path(), &root)?;
+            let relative = relative_path(entry.path(), root)?;
             if relative.is_empty() {
                 levels.push(Level {
                     inherited: Inherited::default(),
@@ -404,7 +420,7 @@ impl Finder {
             let found = |what| Found {
                 path,
                 relative_at,
-                base,
+                base: Arc::clone(base),
                 what,
             };
             match what {
@@ -420,7 +436,7 @@ impl Finder {
                     for level in levels.iter_mut().rev() {
                         level.pending = None;
                     }
-                    self.found.push(found(what));
+                    self.found(found(what));
                 }
             }
         }
@@ -438,7 +454,7 @@ impl Finder {
             for level in levels.iter_mut() {
                 level.pending = None;
             }
-            self.found.push(pending);
+            self.found(pending);
         }
     }
 }

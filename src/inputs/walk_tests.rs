@@ -4,6 +4,7 @@ use super::*;
 use crate::inputs::EntryKind;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 /// A family in a folder of its own.
 struct Tree {
