@@ -4,6 +4,7 @@
 //! an async runtime go through `spawn_blocking`.
 
 mod concat;
+pub mod dockerfile;
 mod dockerignore;
 mod entry;
 mod error;

@@ -380,7 +380,7 @@ impl<'a> Finder<'a> {
         let mut levels: Vec<Level> = Vec::new();
         let above = ignore.rules.above(start);
         let junk_above = junk::line_for_path(start.rsplit_once('/').map_or("", |(parent, _)| parent));
-        let follow_root = how != Start::Declared;
+        let follow_root = how != Start::Declared || start.is_empty();
         let mut entries = walkdir::WalkDir::new(&top)
             .follow_links(false)
             .follow_root_links(follow_root)
