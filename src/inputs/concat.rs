@@ -4,7 +4,7 @@
 
 use super::error::InputError;
 use super::hash::stream;
-use super::walk::{inside_context, metadata, missing_or_unreadable, on_the_way, special, walk_error};
+use super::place::{inside_context, metadata, missing_or_unreadable, on_the_way, special, walk_error};
 use crate::domain::Identity;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -207,7 +207,10 @@ impl Hasher {
 /// `! -path '*/__pycache__/*' ! -name '*.pyc' ! -name '.DS_Store' ! -name '._*'`, turned round.
 fn is_filtered(path: &str) -> bool {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-    path.contains("/__pycache__/") || name.ends_with(".pyc") || name == ".DS_Store" || name.starts_with("._")
+    path.contains("/__pycache__/")
+        || name.as_bytes().ends_with(b".pyc")
+        || name == ".DS_Store"
+        || name.starts_with("._")
 }
 
 #[cfg(test)]

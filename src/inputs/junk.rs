@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A kind of junk, by the line that keeps it out.
+/// Whether a file name is of a kind of junk. Names are compared as bytes: `.PYC` is no byte code.
 type Test = fn(&str) -> bool;
 
 /// All of them: the `.dockerignore` line, and whether a file name is of it.
 const KINDS: [(&str, Test); 9] = [
     ("**/__pycache__", |name| name == "__pycache__"),
-    ("**/*.pyc", |name| name.ends_with(".pyc")),
-    ("**/*.pyo", |name| name.ends_with(".pyo")),
+    ("**/*.pyc", |name| name.as_bytes().ends_with(b".pyc")),
+    ("**/*.pyo", |name| name.as_bytes().ends_with(b".pyo")),
     ("**/.DS_Store", |name| name == ".DS_Store"),
     ("**/._*", |name| name.starts_with("._")),
     ("**/*~", |name| name.ends_with('~')),
@@ -26,7 +26,7 @@ fn is_swap(name: &str) -> bool {
         return false;
     };
     let mut end = rest.chars();
-    end.next_back().is_some() && end.as_str().ends_with(".sw")
+    end.next_back().is_some() && end.as_str().as_bytes().ends_with(b".sw")
 }
 
 /// The `.dockerignore` line that is for a file or folder of this name; `None` if it is no junk.

@@ -11,6 +11,8 @@ mod error;
 mod hash;
 mod junk;
 mod pattern;
+mod place;
+mod request;
 mod tree;
 mod values;
 mod walk;
@@ -20,6 +22,10 @@ pub use dockerignore::{BadPattern, Dockerignore, Inherited};
 pub use entry::{Differences, EntryKind, InputEntry};
 pub use error::InputError;
 pub use junk::{Junk, JunkLine};
+pub use request::Request;
 pub use tree::{CanonicalList, IdentityInputs, TREE_FORMAT};
 pub use values::{NamedValue, Resolved, Unresolved, ValueKind, values_of};
-pub use walk::{Collected, Request, collect, context_paths, fingerprint};
+pub use walk::{Collected, collect, context_paths, fingerprint};
+
+#[cfg(test)]
+mod identity_tests;

@@ -1,5 +1,8 @@
 //! One wildcard pattern, as `.dockerignore` and `COPY` have them: Go's `filepath.Match`, plus `**` as moby/patternmatcher reads it.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 /// A compiled pattern. Matching takes time proportional to path × pattern, whatever the pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
@@ -121,27 +124,14 @@ impl Pattern {
     }
 }
 
-/// The rest of `[…]`. Go allows no empty class, and `-` or `]` at the edge of a range only behind `\`.
-fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Token> {
+/// The rest of `[…]`: at least one range.
+fn class(chars: &mut Peekable<Chars<'_>>) -> Option<Token> {
     let negated = chars.next_if_eq(&'^').is_some();
     let mut ranges = Vec::new();
-    loop {
-        if !ranges.is_empty() && chars.next_if_eq(&']').is_some() {
-            return Some(Token::Class { negated, ranges });
-        }
-        let mut edge = || match chars.next()? {
-            '-' | ']' => None,
-            '\\' => chars.next(),
-            other => Some(other),
-        };
-        let low = edge()?;
+    while ranges.is_empty() || chars.next_if_eq(&']').is_none() {
+        let low = edge(chars)?;
         let high = if chars.next_if_eq(&'-').is_some() {
-            let mut edge = || match chars.next()? {
-                '-' | ']' => None,
-                '\\' => chars.next(),
-                other => Some(other),
-            };
-            edge()?
+            edge(chars)?
         } else {
             low
         };
@@ -149,6 +139,16 @@ fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Token> 
             return None;
         }
         ranges.push((low, high));
+    }
+    Some(Token::Class { negated, ranges })
+}
+
+/// The edge of a range: `-` and `]` only behind `\`.
+fn edge(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
+    match chars.next()? {
+        '-' | ']' => None,
+        '\\' => chars.next(),
+        other => Some(other),
     }
 }
 

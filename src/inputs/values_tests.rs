@@ -2,6 +2,9 @@ use super::*;
 use crate::config::{Build, HashFormat, Secret, SecretSource, Smoke, Template, Upstream};
 use crate::domain::{Duration, ImageId, Platform};
 
+/// What is changed, and how.
+type Change<T> = (&'static str, fn(&mut T));
+
 fn image() -> Image {
     Image {
         id: ImageId::Base,
@@ -59,7 +62,7 @@ impl Known {
 
 #[test]
 fn every_build_option_counts() {
-    let changes: [(&str, fn(&mut Image)); 13] = [
+    let changes: [Change<Image>; 13] = [
         ("base-arg", |image| image.base_arg = Some("BASE_IMAGE".into())),
         ("salt", |image| image.salt = "1".into()),
         ("target", |image| image.build.target = Some("x".into())),
@@ -88,10 +91,10 @@ fn every_build_option_counts() {
         ("provenance", |image| image.build.provenance = Provenance::Max),
         ("sbom", |image| image.build.sbom = true),
         ("flag", |image| {
-            image.build.flags = vec!["--ulimit".into(), "nofile=1".into()]
+            image.build.flags = vec!["--ulimit".into(), "nofile=1".into()];
         }),
         ("flag order", |image| {
-            image.build.flags = vec!["nofile=1".into(), "--ulimit".into()]
+            image.build.flags = vec!["nofile=1".into(), "--ulimit".into()];
         }),
     ];
     let known = Known::new();
@@ -107,18 +110,18 @@ fn every_build_option_counts() {
 
 #[test]
 fn every_resolved_value_counts() {
-    let changes: [(&str, fn(&mut Known)); 7] = [
+    let changes: [Change<Known>; 7] = [
         ("arg", |known| drop(known.args.insert("A".into(), "1".into()))),
         ("arg value", |known| {
-            drop(known.args.insert("A".into(), "2".into()))
+            drop(known.args.insert("A".into(), "2".into()));
         }),
         ("label", |known| drop(known.labels.insert("A".into(), "1".into()))),
         ("extra", |known| known.extra = vec!["a".into(), "b".into()]),
         ("version", |known| {
-            drop(known.versions.insert("TOOL_VERSION".into(), "1.0.1".into()))
+            drop(known.versions.insert("TOOL_VERSION".into(), "1.0.1".into()));
         }),
         ("upstream", |known| {
-            drop(known.upstream.insert("debian".into(), "sha256:1".into()))
+            drop(known.upstream.insert("debian".into(), "sha256:1".into()));
         }),
         ("base", |known| known.base = Some(Identity::from_bytes([1; 32]))),
     ];

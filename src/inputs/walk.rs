@@ -1,51 +1,17 @@
 //! Finds what counts as input of one image.
 
-use super::dockerignore::{Dockerignore, Inherited};
+use super::dockerignore::Inherited;
 use super::entry::{Differences, InputEntry};
 use super::error::InputError;
 use super::hash::{Found, What, read_all};
 use super::junk::{self, Junk};
 use super::pattern::clean;
-use crate::config::{BuildContext, Image};
-use camino::{Utf8Path, Utf8PathBuf};
+use super::place::{inside_context, is_folder, metadata, on_the_way, special, tidy, walk_error};
+use super::request::{IgnoreFile, Request};
+use camino::Utf8Path;
 use std::fs::FileType;
-use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Where the inputs of one image are.
-#[derive(Debug, Clone)]
-pub struct Request<'a> {
-    /// The family's root.
-    pub root: &'a Utf8Path,
-    /// The build context, relative to the root.
-    pub context: &'a Utf8Path,
-    /// The Dockerfile, relative to the root.
-    pub dockerfile: &'a Utf8Path,
-    /// Declared inputs, relative to the context; `None`: the whole context.
-    pub inputs: Option<&'a [Utf8PathBuf]>,
-    /// Named contexts that are folders, relative to the root.
-    pub contexts: Vec<(&'a str, &'a Utf8Path)>,
-}
-
-impl<'a> Request<'a> {
-    /// What the configuration says of an image.
-    #[must_use]
-    pub fn new(root: &'a Utf8Path, image: &'a Image) -> Self {
-        let folder = |(name, context): (&'a String, &'a BuildContext)| match context {
-            BuildContext::Folder(path) => Some((name.as_str(), path.as_path())),
-            BuildContext::Image(_) => None,
-        };
-        Self {
-            root,
-            context: &image.context,
-            dockerfile: &image.dockerfile,
-            inputs: image.inputs.as_deref(),
-            contexts: image.build.contexts.iter().filter_map(folder).collect(),
-        }
-    }
-}
 
 /// The inputs of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,125 +67,6 @@ pub fn context_paths(request: &Request<'_>) -> Result<Vec<String>, InputError> {
 /// `@NAME/`, with `/` in the name escaped, so that no two names run into each other.
 fn context_prefix(name: &str) -> String {
     format!("@{}/", name.replace('%', "%25").replace('/', "%2F"))
-}
-
-/// An ignore file, and the name that messages use for it.
-struct IgnoreFile {
-    name: Utf8PathBuf,
-    rules: Dockerignore,
-}
-
-impl IgnoreFile {
-    /// `<Dockerfile>.dockerignore`, or else the context's `.dockerignore`.
-    fn of_context(request: &Request<'_>) -> Result<Self, InputError> {
-        let specific = Utf8PathBuf::from(format!("{}.dockerignore", request.dockerfile));
-        let general = request.context.join(".dockerignore");
-        for name in [&specific, &general] {
-            if let Some(file) = Self::read(&request.root.join(name), name)? {
-                return Ok(file);
-            }
-        }
-        Ok(Self::none(&general))
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "ignore files are read here and nowhere else"
-    )]
-    fn read(path: &Utf8Path, name: &Utf8Path) -> Result<Option<Self>, InputError> {
-        let name = tidy(name);
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(source) => {
-                let path = path.as_std_path().to_owned();
-                return Err(InputError::Read { path, source });
-            }
-        };
-        match Dockerignore::parse(&text) {
-            Ok(rules) => Ok(Some(Self { name, rules })),
-            Err(bad) => Err(InputError::IgnorePattern {
-                file: name,
-                line: bad.line,
-                pattern: bad.text,
-            }),
-        }
-    }
-
-    fn none(name: &Utf8Path) -> Self {
-        Self {
-            name: tidy(name),
-            rules: Dockerignore::default(),
-        }
-    }
-}
-
-/// The path without `./` and the like, for messages.
-fn tidy(path: &Utf8Path) -> Utf8PathBuf {
-    clean(path.as_str()).into()
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-fn is_folder(path: &Utf8Path, role: &'static str) -> Result<(), InputError> {
-    let wrong = || InputError::WrongKind {
-        role,
-        path: tidy(path),
-        expected: "folder",
-    };
-    metadata(path, role)?.is_dir().then_some(()).ok_or_else(wrong)
-}
-
-/// What a path leads to, symlinks followed.
-pub(super) fn metadata(path: &Utf8Path, role: &'static str) -> Result<std::fs::Metadata, InputError> {
-    std::fs::metadata(path).map_err(|source| missing_or_unreadable(path, role, source))
-}
-
-/// The error for a named thing that could not be looked at.
-pub(super) fn missing_or_unreadable(path: &Utf8Path, role: &'static str, source: io::Error) -> InputError {
-    if is_absent(&source) {
-        let path = tidy(path);
-        return InputError::Missing { role, path };
-    }
-    let path = path.as_std_path().to_owned();
-    InputError::Read { path, source }
-}
-
-/// A declared input without `.` and `..`; empty for the context itself.
-pub(super) fn inside_context(input: &Utf8Path) -> Result<String, InputError> {
-    let cleaned = clean(input.as_str());
-    if cleaned.starts_with('/') || cleaned == ".." || cleaned.starts_with("../") || input.as_str().is_empty()
-    {
-        return Err(InputError::Escapes {
-            path: input.to_owned(),
-        });
-    }
-    Ok(if cleaned == "." { String::new() } else { cleaned })
-}
-
-/// Refuses a declared input that is not there, or lies behind a symlink.
-pub(super) fn on_the_way(context: &Path, relative: &str, input: &Utf8Path) -> Result<(), InputError> {
-    let ends = relative
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([relative.len()]);
-    for end in ends.filter(|&end| end > 0) {
-        let path = context.join(&relative[..end]);
-        let metadata = std::fs::symlink_metadata(&path)
-            .map_err(|source| missing_or_unreadable(input, "input", source))?;
-        if end < relative.len() && metadata.is_symlink() {
-            return Err(InputError::ThroughSymlink {
-                path: input.to_owned(),
-                link: relative[..end].into(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// How a walk begins.
@@ -496,30 +343,6 @@ fn leaf(kind: FileType, path: &Path, how: Start) -> Result<What, InputError> {
         };
     }
     Err(special(kind, path))
-}
-
-/// The error for a socket, a device or a FIFO.
-pub(super) fn special(kind: FileType, path: &Path) -> InputError {
-    let kind = if kind.is_socket() {
-        "socket"
-    } else if kind.is_fifo() {
-        "fifo"
-    } else {
-        "device"
-    };
-    InputError::SpecialFile {
-        path: Utf8PathBuf::from(path.to_string_lossy().into_owned()),
-        kind,
-    }
-}
-
-/// An error of the walk, with the path that it is about.
-pub(super) fn walk_error(error: walkdir::Error, top: &Path) -> InputError {
-    let path = error.path().unwrap_or(top).to_owned();
-    let source = error
-        .into_io_error()
-        .unwrap_or_else(|| io::Error::other("the walk stopped"));
-    InputError::Read { path, source }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::inputs::EntryKind;
+use camino::Utf8PathBuf;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -319,7 +320,7 @@ fn junk_never_counts_and_is_reported_where_it_would_reach_a_build() {
         .junk
         .lines
         .iter()
-        .map(|line| format!("{}\n", line.line))
+        .flat_map(|line| [line.line.as_str(), "\n"])
         .collect();
     dirty.write(".dockerignore", &format!("{lines}.dockerignore\n"));
     let mended = dirty.collect(None).unwrap();

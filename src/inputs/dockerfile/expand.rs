@@ -75,11 +75,10 @@ fn variable<'a>(
     let mut chars = operator.chars();
     match chars.next() {
         None if !colon => text.push_str(&value.unwrap_or_default()),
-        Some('-') if set => text.push_str(&value.unwrap_or_default()),
+        Some('-' | '?') if set => text.push_str(&value.unwrap_or_default()),
         Some('-') => text.push_str(&expand_with(chars.as_str(), escape, lookup)?),
         Some('+') if set => text.push_str(&expand_with(chars.as_str(), escape, lookup)?),
         Some('+') => {}
-        Some('?') if set => text.push_str(&value.unwrap_or_default()),
         _ => return None,
     }
     Some(behind)
