@@ -116,6 +116,8 @@ fn exceptions() {
         ("*\n! /rootfs/", "rootfs/etc", false),
         ("a\n!a/b\na/b/c\n!a/b/c/d", "a/b/c/d/e", false),
         ("a\n!a/b\na/b/c\n!a/b/c/d", "a/b/c/x", true),
+        // A rule that changed nothing for the folder is not inherited: BuildKit sends `a/c`.
+        ("a\n!a/c\na", "a/c", false),
         ("**/*.md\n!README*.md\nREADME-secret.md", "README-x.md", false),
         ("**/*.md\n!README*.md\nREADME-secret.md", "README-secret.md", true),
     ] {

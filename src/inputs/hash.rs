@@ -171,3 +171,34 @@ fn open(path: &Path, follow: bool) -> io::Result<File> {
         .custom_flags(flags.bits().cast_signed())
         .open(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A file can be replaced between the listing of its folder and its reading.
+    #[test]
+    fn what_is_no_regular_file_any_more_is_neither_followed_nor_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, fifo) = (
+            folder.path().join("file"),
+            folder.path().join("link"),
+            folder.path().join("fifo"),
+        );
+        tempfile::NamedTempFile::new().unwrap().persist(&file).unwrap();
+        symlink(&file, &link).unwrap();
+        let directory = rustix::fs::CWD;
+        rustix::fs::mkfifoat(directory, &fifo, rustix::fs::Mode::RUSR).unwrap();
+        let read = |path: &Path, follow| stream(path, follow, &mut [0; 16], |_| {});
+        assert_eq!(read(&file, false).unwrap(), (0, false));
+        assert_eq!(read(&link, true).unwrap(), (0, false));
+        for path in [&link, &fifo] {
+            assert!(
+                matches!(read(path, false), Err(InputError::Read { .. })),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}

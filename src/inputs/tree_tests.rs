@@ -166,6 +166,41 @@ fn identity(inputs: &IdentityInputs) -> Identity {
     CanonicalList::new(&ImageId::Base, inputs.clone()).identity()
 }
 
+/// The fields of a list, read back; `None` if it is no list of fields.
+fn fields(mut bytes: &[u8]) -> Option<Vec<String>> {
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let colon = bytes.iter().position(|&byte| byte == b':')?;
+        let length: usize = std::str::from_utf8(&bytes[..colon]).ok()?.parse().ok()?;
+        let (field, rest) = bytes[colon + 1..].split_at_checked(length)?;
+        fields.push(String::from_utf8(field.to_vec()).ok()?);
+        bytes = rest.strip_prefix(b",")?;
+    }
+    Some(fields)
+}
+
+/// The inputs, read back from their list.
+fn read_back(bytes: &[u8]) -> Option<IdentityInputs> {
+    let mut fields = fields(bytes)?.into_iter();
+    let mut next = || fields.next();
+    (next()? == TREE_FORMAT && next()? == "base").then_some(())?;
+    let mut inputs = IdentityInputs {
+        dockerfile: next()?,
+        ..IdentityInputs::default()
+    };
+    for _ in 0..next()?.parse().ok()? {
+        let json = serde_json::json!({
+            "path": next()?, "type": next()?, "executable": next()? == "x", "size": next()?.parse::<u64>().ok()?, "digest": next()?,
+        });
+        inputs.files.push(serde_json::from_value(json).ok()?);
+    }
+    for _ in 0..next()?.parse().ok()? {
+        let json = serde_json::json!({ "kind": next()?, "name": next()?, "value": next()? });
+        inputs.values.push(serde_json::from_value(json).ok()?);
+    }
+    next().is_none().then_some(inputs)
+}
+
 /// The inputs as sets: what the identity is a function of.
 fn sets(mut inputs: IdentityInputs) -> IdentityInputs {
     inputs.files.sort();
@@ -184,6 +219,13 @@ proptest! {
         prop_assert_eq!(identity(&a) == identity(&b), same);
         let explained = |inputs: &IdentityInputs| CanonicalList::new(&ImageId::Base, inputs.clone()).explain();
         prop_assert_eq!(explained(&a) == explained(&b), same);
+    }
+
+    /// What can be read back cannot be the list of anything else.
+    #[test]
+    fn the_list_is_injective(inputs in any_inputs()) {
+        let bytes = CanonicalList::new(&ImageId::Base, inputs.clone()).bytes();
+        prop_assert_eq!(read_back(&bytes), Some(sets(inputs)));
     }
 
     #[test]
