@@ -1,0 +1,256 @@
+//! Which images from outside a Dockerfile builds on.
+
+use super::expand::{Variables, expand_with};
+use super::parse::{Dockerfile, Instruction};
+use crate::domain::Platform;
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+/// What a Dockerfile's references mean depends on this.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope<'a> {
+    /// Build arguments that are given, resolved versions among them.
+    pub args: Option<&'a Variables>,
+    /// Platforms that are built; `TARGETARCH` and the like follow from them.
+    pub platforms: &'a [Platform],
+    /// Names of the configured named contexts.
+    pub contexts: &'a [&'a str],
+    /// The build argument that gets the base.
+    pub base_arg: Option<&'a str>,
+}
+
+/// Where a reference stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// `FROM`.
+    From,
+    /// `COPY --from=`.
+    Copy,
+    /// `RUN --mount=…,from=`.
+    Mount,
+}
+
+/// An image from outside.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reference {
+    /// As BuildKit reads it, variables filled in.
+    pub image: String,
+    /// Line of the instruction, from 1.
+    pub line: usize,
+    /// Where it stands.
+    pub role: Role,
+}
+
+impl Reference {
+    /// Whether it names a digest.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.image.contains('@')
+    }
+}
+
+/// What a Dockerfile refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct References {
+    /// Images from outside: neither stages nor `scratch`, nor the base, nor named contexts. Sorted, each once.
+    pub external: BTreeSet<Reference>,
+    /// Lines of the `FROM` instructions that name the base's build argument.
+    pub base: BTreeSet<usize>,
+    /// Named contexts that something refers to, as configured.
+    pub contexts: BTreeSet<String>,
+    /// References that do not follow from the file and its arguments: line and text.
+    pub unclear: BTreeSet<(usize, String)>,
+    /// Whether an `ARG` before the first `FROM` declares the base's build argument.
+    pub declares_base: bool,
+}
+
+/// Finds what a Dockerfile refers to, for all platforms together.
+#[must_use]
+pub fn references(file: &Dockerfile, scope: &Scope<'_>) -> References {
+    let mut found = References::default();
+    let native = [Platform::native()];
+    let platforms = if scope.platforms.is_empty() {
+        &native
+    } else {
+        scope.platforms
+    };
+    for platform in platforms {
+        Finder {
+            file,
+            scope,
+            globals: globals(file, scope, platform),
+            stages: Vec::new(),
+            found: &mut found,
+        }
+        .run();
+    }
+    let name = scope.base_arg;
+    found.declares_base = before_first_from(file).any(|instruction| {
+        instruction
+            .words()
+            .iter()
+            .any(|word| Some(declared(word).0) == name)
+    });
+    found
+}
+
+/// `NAME` and `default` of `NAME=default`.
+pub(super) fn declared(word: &str) -> (&str, Option<&str>) {
+    word.split_once('=')
+        .map_or((word, None), |(name, value)| (name, Some(value)))
+}
+
+fn before_first_from(file: &Dockerfile) -> impl Iterator<Item = &Instruction> {
+    let before = file
+        .instructions
+        .iter()
+        .take_while(|instruction| instruction.keyword != "FROM");
+    before.filter(|instruction| instruction.keyword == "ARG")
+}
+
+/// The arguments that `FROM` sees: those of the platform, and those declared before the first `FROM`.
+pub(super) fn globals(file: &Dockerfile, scope: &Scope<'_>, platform: &Platform) -> Variables {
+    let mut globals = Variables::new();
+    for side in ["TARGET", "BUILD"] {
+        globals.insert(format!("{side}PLATFORM"), platform.to_string());
+        globals.insert(format!("{side}OS"), platform.os().to_owned());
+        globals.insert(format!("{side}ARCH"), platform.architecture().to_owned());
+        globals.insert(
+            format!("{side}VARIANT"),
+            platform.variant().unwrap_or_default().to_owned(),
+        );
+    }
+    for instruction in before_first_from(file) {
+        declare(instruction, file.escape, scope, &Variables::new(), &mut globals);
+    }
+    globals
+}
+
+/// Carries out an `ARG`: the value that is given, or else the default, or else the one of `outer`.
+pub(super) fn declare(
+    instruction: &Instruction,
+    escape: char,
+    scope: &Scope<'_>,
+    outer: &Variables,
+    variables: &mut Variables,
+) {
+    for word in instruction.words() {
+        let (name, default) = declared(&word);
+        let given = scope.args.and_then(|args| args.get(name)).cloned();
+        let default = || match default {
+            Some(default) => expand_with(default, escape, &|name| variables.get(name).cloned()),
+            None => outer.get(name).cloned(),
+        };
+        if let Some(value) = given.or_else(default) {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+}
+
+/// The mounts of a `RUN`: pairs of key and value each.
+pub(super) fn mounts(instruction: &Instruction) -> impl Iterator<Item = Vec<(&str, &str)>> {
+    let mounts = instruction.flags.iter().filter(|(name, _)| name == "mount");
+    mounts.map(|(_, value)| {
+        value
+            .split(',')
+            .map(|part| part.split_once('=').unwrap_or((part, "")))
+            .collect()
+    })
+}
+
+/// A name as buildx writes it for a named context: without the default registry, `library/` and `:latest`.
+fn familiar(name: &str) -> &str {
+    let name = ["docker.io/", "index.docker.io/"]
+        .iter()
+        .find_map(|host| name.strip_prefix(host))
+        .unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    name.strip_suffix(":latest").unwrap_or(name)
+}
+
+struct Finder<'a> {
+    file: &'a Dockerfile,
+    scope: &'a Scope<'a>,
+    globals: Variables,
+    stages: Vec<Option<String>>,
+    found: &'a mut References,
+}
+
+impl Finder<'_> {
+    fn run(mut self) {
+        let file = self.file;
+        for instruction in &file.instructions {
+            match instruction.keyword.as_str() {
+                "FROM" => self.from(instruction),
+                "COPY" => {
+                    if let Some(name) = instruction.flag("from") {
+                        self.refer(instruction.line, name, Role::Copy);
+                    }
+                }
+                "RUN" => {
+                    for mount in mounts(instruction) {
+                        if let Some((_, name)) = mount.iter().find(|(key, _)| *key == "from") {
+                            self.refer(instruction.line, name, Role::Mount);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn from(&mut self, instruction: &Instruction) {
+        let words = instruction.words();
+        let name = match &words[..] {
+            [_, word, name, ..] if word.eq_ignore_ascii_case("as") => Some(name.to_lowercase()),
+            _ => None,
+        };
+        // A named context with the name of a stage takes its place.
+        let replaced = name.as_deref().is_some_and(|name| self.is_context(name));
+        if let (Some(word), false) = (words.first(), replaced) {
+            self.refer(instruction.line, word, Role::From);
+        }
+        self.stages.push(name);
+    }
+
+    fn refer(&mut self, line: usize, word: &str, role: Role) {
+        let is_base = Cell::new(false);
+        let expanded = expand_with(word, self.file.escape, &|name| {
+            is_base.set(is_base.get() || self.scope.base_arg == Some(name));
+            self.globals.get(name).cloned()
+        });
+        if is_base.get() && role == Role::From {
+            self.found.base.insert(line);
+            return;
+        }
+        let Some(image) = expanded.filter(|image| !image.is_empty()) else {
+            self.found.unclear.insert((line, word.to_owned()));
+            return;
+        };
+        let is_stage = self
+            .stages
+            .iter()
+            .flatten()
+            .any(|stage| *stage == image.to_lowercase());
+        let is_number = role != Role::From
+            && image
+                .parse::<usize>()
+                .is_ok_and(|index| index < self.stages.len());
+        if self.is_context(&image) || is_stage || is_number || image == "scratch" {
+            return;
+        }
+        self.found.external.insert(Reference { image, line, role });
+    }
+
+    /// Whether a named context has this name, which is then used.
+    fn is_context(&mut self, name: &str) -> bool {
+        let same = |context: &&&str| familiar(context).eq_ignore_ascii_case(familiar(name));
+        let context = self.scope.contexts.iter().find(same);
+        self.found
+            .contexts
+            .extend(context.map(|context| (*context).to_owned()));
+        context.is_some()
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether what was named is where it should be, and the errors if not.
+
+use super::error::InputError;
+use super::pattern::clean;
+use camino::{Utf8Path, Utf8PathBuf};
+use std::fs::FileType;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+/// The path without `./` and the like, for messages.
+pub(super) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
+    clean(path.as_str()).into()
+}
+
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+pub(super) fn is_folder(path: &Utf8Path, role: &'static str) -> Result<(), InputError> {
+    let wrong = || InputError::WrongKind {
+        role,
+        path: tidy(path),
+        expected: "folder",
+    };
+    metadata(path, role)?.is_dir().then_some(()).ok_or_else(wrong)
+}
+
+/// What a path leads to, symlinks followed.
+pub(super) fn metadata(path: &Utf8Path, role: &'static str) -> Result<std::fs::Metadata, InputError> {
+    std::fs::metadata(path).map_err(|source| missing_or_unreadable(path, role, source))
+}
+
+/// The error for a named thing that could not be looked at.
+pub(super) fn missing_or_unreadable(path: &Utf8Path, role: &'static str, source: io::Error) -> InputError {
+    if is_absent(&source) {
+        let path = tidy(path);
+        return InputError::Missing { role, path };
+    }
+    let path = path.as_std_path().to_owned();
+    InputError::Read { path, source }
+}
+
+/// A declared input without `.` and `..`; empty for the context itself.
+pub(super) fn inside_context(input: &Utf8Path) -> Result<String, InputError> {
+    let cleaned = clean(input.as_str());
+    if cleaned.starts_with('/') || cleaned == ".." || cleaned.starts_with("../") || input.as_str().is_empty()
+    {
+        return Err(InputError::Escapes {
+            path: input.to_owned(),
+        });
+    }
+    Ok(if cleaned == "." { String::new() } else { cleaned })
+}
+
+/// Refuses a declared input that is not there, or lies behind a symlink.
+pub(super) fn on_the_way(context: &Path, relative: &str, input: &Utf8Path) -> Result<(), InputError> {
+    let ends = relative
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain([relative.len()]);
+    for end in ends.filter(|&end| end > 0) {
+        let path = context.join(&relative[..end]);
+        let metadata = std::fs::symlink_metadata(&path)
+            .map_err(|source| missing_or_unreadable(input, "input", source))?;
+        if end < relative.len() && metadata.is_symlink() {
+            return Err(InputError::ThroughSymlink {
+                path: input.to_owned(),
+                link: relative[..end].into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The error for a socket, a device or a FIFO.
+pub(super) fn special(kind: FileType, path: &Path) -> InputError {
+    let kind = if kind.is_socket() {
+        "socket"
+    } else if kind.is_fifo() {
+        "fifo"
+    } else {
+        "device"
+    };
+    InputError::SpecialFile {
+        path: Utf8PathBuf::from(path.to_string_lossy().into_owned()),
+        kind,
+    }
+}
+
+/// An error of the walk, with the path that it is about.
+pub(super) fn walk_error(error: walkdir::Error, top: &Path) -> InputError {
+    let path = error.path().unwrap_or(top).to_owned();
+    let source = error
+        .into_io_error()
+        .unwrap_or_else(|| io::Error::other("the walk stopped"));
+    InputError::Read { path, source }
+}

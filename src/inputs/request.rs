@@ -1,0 +1,106 @@
+//! Where the inputs of one image are, and which ignore file is theirs.
+
+use super::dockerignore::Dockerignore;
+use super::error::InputError;
+use super::place::{is_absent, missing_or_unreadable, tidy};
+use crate::config::{BuildContext, Image};
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Where the inputs of one image are.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The family's root.
+    pub root: &'a Utf8Path,
+    /// The build context, relative to the root.
+    pub context: &'a Utf8Path,
+    /// The Dockerfile, relative to the root.
+    pub dockerfile: &'a Utf8Path,
+    /// Declared inputs, relative to the context; `None`: the whole context.
+    pub inputs: Option<&'a [Utf8PathBuf]>,
+    /// Named contexts that are folders, relative to the root.
+    pub contexts: Vec<(&'a str, &'a Utf8Path)>,
+}
+
+impl<'a> Request<'a> {
+    /// What the configuration says of an image.
+    #[must_use]
+    pub fn new(root: &'a Utf8Path, image: &'a Image) -> Self {
+        let folder = |(name, context): (&'a String, &'a BuildContext)| match context {
+            BuildContext::Folder(path) => Some((name.as_str(), path.as_path())),
+            BuildContext::Image(_) => None,
+        };
+        Self {
+            root,
+            context: &image.context,
+            dockerfile: &image.dockerfile,
+            inputs: image.inputs.as_deref(),
+            contexts: image.build.contexts.iter().filter_map(folder).collect(),
+        }
+    }
+}
+
+impl Request<'_> {
+    /// The Dockerfile's text.
+    ///
+    /// # Errors
+    /// It is missing, or cannot be read as UTF-8.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the Dockerfile is read here and nowhere else"
+    )]
+    pub fn dockerfile_text(&self) -> Result<String, InputError> {
+        let path = self.root.join(self.dockerfile);
+        std::fs::read_to_string(&path).map_err(|source| missing_or_unreadable(&path, "Dockerfile", source))
+    }
+}
+
+/// An ignore file, and the name that messages use for it.
+pub(super) struct IgnoreFile {
+    pub(super) name: Utf8PathBuf,
+    pub(super) rules: Dockerignore,
+}
+
+impl IgnoreFile {
+    /// `<Dockerfile>.dockerignore`, or else the context's `.dockerignore`.
+    pub(super) fn of_context(request: &Request<'_>) -> Result<Self, InputError> {
+        let specific = Utf8PathBuf::from(format!("{}.dockerignore", request.dockerfile));
+        let general = request.context.join(".dockerignore");
+        for name in [&specific, &general] {
+            if let Some(file) = Self::read(&request.root.join(name), name)? {
+                return Ok(file);
+            }
+        }
+        Ok(Self::none(&general))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ignore files are read here and nowhere else"
+    )]
+    pub(super) fn read(path: &Utf8Path, name: &Utf8Path) -> Result<Option<Self>, InputError> {
+        let name = tidy(name);
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(source) => {
+                let path = path.as_std_path().to_owned();
+                return Err(InputError::Read { path, source });
+            }
+        };
+        match Dockerignore::parse(&text) {
+            Ok(rules) => Ok(Some(Self { name, rules })),
+            Err(bad) => Err(InputError::IgnorePattern {
+                file: name,
+                line: bad.line,
+                pattern: bad.text,
+            }),
+        }
+    }
+
+    pub(super) fn none(name: &Utf8Path) -> Self {
+        Self {
+            name: tidy(name),
+            rules: Dockerignore::default(),
+        }
+    }
+}

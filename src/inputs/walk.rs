@@ -1,0 +1,350 @@
+//! Finds what counts as input of one image.
+
+use super::dockerignore::Inherited;
+use super::entry::{Differences, InputEntry};
+use super::error::InputError;
+use super::hash::{Found, What, read_all};
+use super::junk::{self, Junk};
+use super::pattern::clean;
+use super::place::{inside_context, is_folder, metadata, on_the_way, special, tidy, walk_error};
+use super::request::{IgnoreFile, Request};
+use camino::Utf8Path;
+use std::fs::FileType;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The inputs of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// Sorted bytewise by path, each path once.
+    pub entries: Vec<InputEntry>,
+    /// The path of the entry that is the Dockerfile.
+    pub dockerfile: String,
+    /// Junk that would reach the build.
+    pub junk: Junk,
+}
+
+/// Finds and hashes the inputs of one image.
+///
+/// # Errors
+/// Something is missing, of a kind that cannot be an input, or cannot be read.
+pub fn collect(request: &Request<'_>) -> Result<Collected, InputError> {
+    let (entries, (dockerfile, junk)) = read_all(|sink| {
+        let mut finder = Finder::new(sink);
+        let dockerfile = finder.all(request)?;
+        Ok((dockerfile, finder.junk))
+    })?;
+    Ok(Collected {
+        entries,
+        dockerfile,
+        junk,
+    })
+}
+
+/// Reads the inputs of one image again, and tells what differs from `before`.
+///
+/// # Errors
+/// As [`collect`].
+pub fn fingerprint(request: &Request<'_>, before: &[InputEntry]) -> Result<Differences, InputError> {
+    Ok(Differences::between(before, &collect(request)?.entries))
+}
+
+/// The paths of the files, symlinks and empty folders that the build gets as its main context, sorted; nothing is read.
+///
+/// # Errors
+/// As [`collect`].
+pub fn context_paths(request: &Request<'_>) -> Result<Vec<String>, InputError> {
+    let context = request.root.join(request.context);
+    is_folder(&context, "build context")?;
+    let ignore = IgnoreFile::of_context(request)?;
+    let mut paths = Vec::new();
+    let mut sink = |found: Found| paths.push(found.path[found.relative_at..].to_owned());
+    Finder::new(&mut sink).walk(&base(&context), "", "", &ignore, Start::Listing)?;
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// `@NAME/`, with `/` in the name escaped, so that no two names run into each other.
+fn context_prefix(name: &str) -> String {
+    format!("@{}/", name.replace('%', "%25").replace('/', "%2F"))
+}
+
+/// How a walk begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// At a context, which may itself be a symlink.
+    Context,
+    /// The same, without looking at what symlinks point at and at junk.
+    Listing,
+    /// At a declared input.
+    Declared,
+}
+
+/// A folder that the walk is in.
+struct Level {
+    inherited: Inherited,
+    junk: Option<&'static str>,
+    /// To be an entry if nothing is found in it.
+    pending: Option<Found>,
+}
+
+fn base(path: &Utf8Path) -> Arc<Path> {
+    Arc::from(path.as_std_path())
+}
+
+struct Finder<'a> {
+    sink: &'a mut dyn FnMut(Found),
+    count: usize,
+    junk: Junk,
+}
+
+impl<'a> Finder<'a> {
+    fn new(sink: &'a mut dyn FnMut(Found)) -> Self {
+        Self {
+            sink,
+            count: 0,
+            junk: Junk::default(),
+        }
+    }
+
+    fn found(&mut self, found: Found) {
+        self.count += 1;
+        (self.sink)(found);
+    }
+
+    /// Finds all inputs; the path of the Dockerfile's entry.
+    fn all(&mut self, request: &Request<'_>) -> Result<String, InputError> {
+        let dockerfile = self.dockerfile(request)?;
+        let context = request.root.join(request.context);
+        is_folder(&context, "build context")?;
+        let ignore = IgnoreFile::of_context(request)?;
+        let context = base(&context);
+        match request.inputs {
+            None => self.walk(&context, "", "", &ignore, Start::Context)?,
+            Some(inputs) => {
+                for input in inputs {
+                    self.declared(&context, input, &ignore)?;
+                }
+            }
+        }
+        for (name, folder) in &request.contexts {
+            let path = request.root.join(folder);
+            is_folder(&path, "named build context")?;
+            let ignore_name = folder.join(".dockerignore");
+            let ignore = IgnoreFile::read(&path.join(".dockerignore"), &ignore_name)?;
+            let ignore = ignore.unwrap_or_else(|| IgnoreFile::none(&ignore_name));
+            self.walk(&base(&path), "", &context_prefix(name), &ignore, Start::Context)?;
+        }
+        Ok(dockerfile)
+    }
+
+    /// The Dockerfile is always an input, wherever it is and whatever keeps it out of the context. One that is a symlink, or lies outside the
+    /// context, is an entry of its own.
+    fn dockerfile(&mut self, request: &Request<'_>) -> Result<String, InputError> {
+        let file = request.root.join(request.dockerfile);
+        if !metadata(&file, "Dockerfile")?.is_file() {
+            return Err(InputError::WrongKind {
+                role: "Dockerfile",
+                path: tidy(&file),
+                expected: "file",
+            });
+        }
+        let (context, dockerfile) = (
+            clean(request.context.as_str()),
+            clean(request.dockerfile.as_str()),
+        );
+        let relative = match context.as_str() {
+            "." => Some(dockerfile.as_str()),
+            context => dockerfile
+                .strip_prefix(context)
+                .and_then(|rest| rest.strip_prefix('/')),
+        };
+        let relative =
+            relative.filter(|path| !path.starts_with("../") && !path.starts_with('/') && !file.is_symlink());
+        let (base, path, relative_at, what) = if let Some(relative) = relative {
+            let (path, at) = in_context("", relative);
+            (base(&request.root.join(request.context)), path, at, What::File)
+        } else {
+            let name = file.file_name().unwrap_or("Dockerfile");
+            (
+                base(file.parent().unwrap_or(request.root)),
+                format!("@/{name}"),
+                2,
+                What::Followed,
+            )
+        };
+        self.found(Found {
+            path: path.clone(),
+            relative_at,
+            base,
+            what,
+        });
+        Ok(path)
+    }
+
+    fn declared(
+        &mut self,
+        base: &Arc<Path>,
+        input: &Utf8Path,
+        ignore: &IgnoreFile,
+    ) -> Result<(), InputError> {
+        let relative = inside_context(input)?;
+        on_the_way(base, &relative, input)?;
+        let before = self.count;
+        self.walk(base, &relative, "", ignore, Start::Declared)?;
+        if self.count > before {
+            return Ok(());
+        }
+        let reason = if let Some(line) = junk::line_for_path(&relative) {
+            format!("it is junk (`{line}`)")
+        } else if let Some(line) = ignore.rules.line_for(&relative) {
+            format!("`{}:{line}` keeps it out", ignore.name)
+        } else {
+            "nothing lies in it".to_owned()
+        };
+        Err(InputError::KeptOut {
+            path: input.to_owned(),
+            reason,
+        })
+    }
+
+    /// Takes in all that counts at or below `start`.
+    fn walk(
+        &mut self,
+        base: &Arc<Path>,
+        start: &str,
+        prefix: &str,
+        ignore: &IgnoreFile,
+        how: Start,
+    ) -> Result<(), InputError> {
+        let root: &Path = base;
+        let top = if start.is_empty() {
+            root.to_owned()
+        } else {
+            root.join(start)
+        };
+        let mut leaked: Vec<(String, &'static str)> = Vec::new();
+        let mut levels: Vec<Level> = Vec::new();
+        let above = ignore.rules.above(start);
+        let junk_above = junk::line_for_path(start.rsplit_once('/').map_or("", |(parent, _)| parent));
+        let follow_root = how != Start::Declared || start.is_empty();
+        let mut entries = walkdir::WalkDir::new(&top)
+            .follow_links(false)
+            .follow_root_links(follow_root)
+            .into_iter();
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(|error| walk_error(error, &top))?;
+            self.leave(&mut levels, entry.depth());
+            let relative = relative_path(entry.path(), root)?;
+            if relative.is_empty() {
+                levels.push(Level {
+                    inherited: Inherited::default(),
+                    junk: None,
+                    pending: None,
+                });
+                continue;
+            }
+            let level = levels.last();
+            let (ignored, inherited) = ignore
+                .rules
+                .check(relative, level.map_or(&above, |level| &level.inherited));
+            let name = relative.rsplit_once('/').map_or(relative, |(_, name)| name);
+            let junk = level
+                .map_or(junk_above, |level| level.junk)
+                .or_else(|| junk::line_for_name(name));
+            let kind = entry.file_type();
+            let (path, relative_at) = in_context(prefix, relative);
+            if let Some(line) = junk.filter(|_| !ignored) {
+                if how != Start::Listing {
+                    leaked.push((path, line));
+                }
+                if kind.is_dir() {
+                    entries.skip_current_dir();
+                }
+                continue;
+            }
+            let what = if kind.is_dir() { None } else { Some(kind) };
+            let found = |what| Found {
+                path,
+                relative_at,
+                base: Arc::clone(base),
+                what,
+            };
+            match what {
+                None if ignored && !ignore.rules.may_reinclude_below(relative) => entries.skip_current_dir(),
+                None => levels.push(Level {
+                    inherited,
+                    junk,
+                    pending: (!ignored).then(|| found(What::Directory)),
+                }),
+                Some(_) if ignored => {}
+                Some(kind) => {
+                    let what = leaf(kind, entry.path(), how)?;
+                    for level in levels.iter_mut().rev() {
+                        level.pending = None;
+                    }
+                    self.found(found(what));
+                }
+            }
+        }
+        self.leave(&mut levels, 0);
+        self.junk.extend(ignore.name.as_str(), leaked);
+        Ok(())
+    }
+
+    /// Closes the folders at `depth` and below.
+    fn leave(&mut self, levels: &mut Vec<Level>, depth: usize) {
+        while levels.len() > depth {
+            let Some(pending) = levels.pop().and_then(|level| level.pending) else {
+                continue;
+            };
+            for level in levels.iter_mut() {
+                level.pending = None;
+            }
+            self.found(pending);
+        }
+    }
+}
+
+/// An entry's path, and where in it the part begins that is relative to the folder.
+fn in_context(prefix: &str, relative: &str) -> (String, usize) {
+    let prefix = if prefix.is_empty() && relative.starts_with('@') {
+        "./"
+    } else {
+        prefix
+    };
+    (format!("{prefix}{relative}"), prefix.len())
+}
+
+fn relative_path<'a>(path: &'a Path, root: &Path) -> Result<&'a str, InputError> {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    relative.to_str().ok_or_else(|| InputError::NotUtf8 {
+        what: "name",
+        path: path.to_owned(),
+    })
+}
+
+/// What a thing is that is no folder.
+fn leaf(kind: FileType, path: &Path, how: Start) -> Result<What, InputError> {
+    if kind.is_file() || how == Start::Listing {
+        return Ok(What::File);
+    }
+    if kind.is_symlink() {
+        let target = std::fs::read_link(path).map_err(|source| InputError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        return match target.into_os_string().into_string() {
+            Ok(target) => Ok(What::Symlink(target)),
+            Err(_) => Err(InputError::NotUtf8 {
+                what: "target",
+                path: path.to_owned(),
+            }),
+        };
+    }
+    Err(special(kind, path))
+}
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;
