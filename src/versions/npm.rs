@@ -67,7 +67,7 @@ fn check_name(package: &str) -> Result<(), Failure> {
 }
 
 /// The credentials for an address. Those that are meant for https never go over http.
-fn authorization(context: &Context, registry: &Url, address: &Url) -> Option<HeaderValue> {
+pub(super) fn authorization(context: &Context, registry: &Url, address: &Url) -> Option<HeaderValue> {
     if address.scheme() == "http" && registry.scheme() == "https" {
         return None;
     }

@@ -67,6 +67,10 @@ async fn a_ref_is_the_commit_that_it_names_and_no_other() {
         assert_eq!(resolved.version, *commit, "{reference}");
         assert_eq!(resolved.source, format!("git:{url}#{reference}"));
     }
+    // `git ls-remote refs/heads/other` lists this one too.
+    git(&bare, &["update-ref", "refs/pull/refs/heads/other", &second]).await;
+    let error = resolve(&world, &url, "other").await.unwrap_err();
+    assert_eq!(error.reason, "the repository has no ref `other`");
     // Relative to the family's folder.
     assert_eq!(resolve(&world, "bare.git", "main").await.unwrap().version, first);
     // `feature/main` and `heads/main` end in these words, but are not these refs.

@@ -236,3 +236,15 @@ async fn an_archive_whose_server_does_not_allow_head_is_asked_for_with_get() {
     let world = World::with_registry(&server.uri());
     world.npm("tool", "latest").await.unwrap();
 }
+
+#[test]
+fn credentials_for_https_never_go_over_http() {
+    let world = World::new("//h/:_authToken=s3cret\n", &[]);
+    let sent = |registry: &str, address: &str| {
+        let (registry, address) = (registry.parse().unwrap(), address.parse().unwrap());
+        super::super::npm::authorization(&world.context, &registry, &address).is_some()
+    };
+    assert!(sent("https://h/", "https://h/x"));
+    assert!(sent("http://h/", "http://h/x"));
+    assert!(!sent("https://h/", "http://h/x"));
+}
