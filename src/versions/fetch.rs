@@ -1,0 +1,217 @@
+//! One HTTP request: redirects by hand so that credentials stay where they belong, bounded answers, errors that say whether to try again.
+
+use super::client;
+use super::error::Failure;
+use super::redact;
+use crate::environment::Environment;
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use url::Url;
+
+/// The largest document that is read.
+const LARGEST: u64 = 64 * 1024 * 1024;
+/// How many redirects are followed.
+const REDIRECTS: usize = 5;
+
+/// The HTTP client of the version sources. It is set up when it is first used; clones share it.
+#[derive(Clone)]
+pub struct Http {
+    environment: Environment,
+    client: Arc<OnceLock<Result<reqwest::Client, String>>>,
+    largest: u64,
+}
+
+impl Http {
+    /// A client that takes its proxies and certificates from `environment`.
+    #[must_use]
+    pub fn new(environment: &Environment) -> Self {
+        Self {
+            environment: environment.clone(),
+            client: Arc::default(),
+            largest: LARGEST,
+        }
+    }
+
+    /// The same, but no document may be larger than this many bytes.
+    #[must_use]
+    pub fn with_largest(mut self, bytes: u64) -> Self {
+        self.largest = bytes;
+        self
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, Failure> {
+        self.client
+            .get_or_init(|| client::build(&self.environment))
+            .as_ref()
+            .map_err(|reason| Failure::permanent(reason.clone()))
+    }
+
+    /// Sends a request and follows its redirects. `authorization` is asked for each address anew.
+    pub(super) async fn send(
+        &self,
+        method: &Method,
+        address: &Url,
+        headers: &HeaderMap,
+        authorization: impl Fn(&Url) -> Option<HeaderValue>,
+    ) -> Result<reqwest::Response, Failure> {
+        let client = self.client()?;
+        let mut address = address.clone();
+        for _ in 0..=REDIRECTS {
+            let mut request = client
+                .request(method.clone(), address.clone())
+                .headers(headers.clone());
+            if let Some(value) = authorization(&address) {
+                request = request.header(header::AUTHORIZATION, value);
+            }
+            let response = request.send().await.map_err(|error| describe(&error, &address))?;
+            let Some(next) = redirect(&response, &address)? else {
+                return Ok(response);
+            };
+            address = next;
+        }
+        Err(Failure::permanent(format!(
+            "{} redirects more than {REDIRECTS} times",
+            redact::address(&address)
+        )))
+    }
+
+    /// Reads a whole answer, as long as it stays within bounds.
+    pub(super) async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
+        let address = response.url().clone();
+        let too_large = || {
+            Failure::permanent(format!(
+                "the answer of {} is larger than {} bytes",
+                redact::address(&address),
+                self.largest
+            ))
+        };
+        if response
+            .content_length()
+            .is_some_and(|length| length > self.largest)
+        {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| describe(&error, &address))?
+        {
+            if (body.len() + chunk.len()) as u64 > self.largest {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+/// Where a redirect leads; `None` when the answer is none.
+fn redirect(response: &reqwest::Response, from: &Url) -> Result<Option<Url>, Failure> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let refused = |why: &str| {
+        Err(Failure::permanent(format!(
+            "{} redirects {why}",
+            redact::address(from)
+        )))
+    };
+    let location = response
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| from.join(value).ok());
+    match location {
+        None => refused("to no address"),
+        Some(to) if !matches!(to.scheme(), "http" | "https") => refused("away from HTTP"),
+        Some(to) if from.scheme() == "https" && to.scheme() == "http" => {
+            refused("from https to http, which is not followed")
+        }
+        Some(to) => Ok(Some(to)),
+    }
+}
+
+/// The failure that a status stands for. `what` was asked, for example "the package document".
+pub(super) fn refused(what: &str, response: &reqwest::Response) -> Failure {
+    let status = response.status();
+    let reason = format!(
+        "{what} was refused: {} answered {}",
+        redact::address(response.url()),
+        status_text(status)
+    );
+    if !is_transient(status) {
+        return Failure::permanent(reason);
+    }
+    let mut failure = Failure::transient(reason);
+    failure.retry_after = retry_after(response.headers());
+    failure
+}
+
+/// A status for messages: its number and its name.
+pub(super) fn status_text(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(name) => format!("{} {name}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    let seconds = then.as_second() - crate::clock::now().as_second();
+    Some(Duration::from_secs(u64::try_from(seconds).ok()?))
+}
+
+fn describe(error: &reqwest::Error, address: &Url) -> Failure {
+    let place = redact::address(address);
+    let chain = chain(error);
+    if error.is_timeout() {
+        let what = if error.is_connect() {
+            "connect to"
+        } else {
+            "wait for"
+        };
+        return Failure::transient(format!("{what} {place}: timed out"));
+    }
+    let reason = format!("ask {place}: {chain}");
+    if chain.to_ascii_lowercase().contains("certificate") {
+        return Failure::permanent(reason)
+            .hint("a certificate authority of your own is taken from the system's store or `SSL_CERT_FILE`");
+    }
+    if error.is_builder() {
+        return Failure::permanent(reason);
+    }
+    Failure::transient(reason)
+}
+
+/// An error and what is behind it, without the address, which may hold credentials.
+pub(super) fn chain(error: &reqwest::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let text = redact::foreign(&cause.to_string(), 200);
+        if !parts.iter().any(|part| part.contains(&text)) {
+            parts.push(text);
+        }
+        next = cause.source();
+    }
+    if parts.is_empty() {
+        let kind = if error.is_body() || error.is_decode() {
+            "the answer was cut off"
+        } else {
+            "the request failed"
+        };
+        parts.push(kind.to_owned());
+    }
+    parts.join(": ")
+}
