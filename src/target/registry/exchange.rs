@@ -3,7 +3,7 @@
 use super::auth::{Access, Authorization};
 use super::challenge;
 use super::failure::Operation;
-use super::http::{is_loopback, same_origin};
+use super::http::same_origin;
 use super::{Registry, retry};
 use crate::domain::Repository;
 use crate::target::{FailureClass, TargetError};
@@ -155,7 +155,6 @@ impl Registry {
         let (host, path) = (request.repository.host(), request.repository.path());
         let (http, auth) = (&self.0.http, &self.0.auth);
         let mut authenticated = false;
-        let mut tried_tls = false;
         loop {
             let base = http
                 .base(host, path)
@@ -175,10 +174,14 @@ impl Registry {
             let sent = self
                 .follow(operation, request, url.clone(), authorization.as_ref())
                 .await;
-            if !tried_tls && http.is_plain(host) && is_loopback(&base) && self.wants_tls(&base, &sent).await {
-                tried_tls = true;
-                http.speaks_tls(host);
-                continue;
+            if http.may_want_tls(host) {
+                if self.wants_tls(&base, &sent).await {
+                    http.speaks_tls(host);
+                    continue;
+                }
+                if sent.is_ok() {
+                    http.speaks_plain(host);
+                }
             }
             let answer = sent.map_err(|failure| failure.error)?;
             if answer.status != StatusCode::UNAUTHORIZED || authenticated || answer.redirected || !ours {

@@ -18,6 +18,9 @@ pub(super) struct Http {
     remote: OnceLock<Client>,
     /// Loopback hosts that turned out to speak TLS.
     tls: Mutex<HashSet<String>>,
+    /// Loopback hosts that turned out to speak plain HTTP.
+    known_plain: Mutex<HashSet<String>>,
+    /// Hosts that were said to speak plain HTTP.
     plain: BTreeSet<String>,
 }
 
@@ -34,6 +37,7 @@ impl Http {
             loopback_tls: OnceLock::new(),
             remote: OnceLock::new(),
             tls: Mutex::default(),
+            known_plain: Mutex::default(),
             plain,
         }
     }
@@ -59,6 +63,20 @@ impl Http {
     pub(super) fn speaks_tls(&self, host: &str) {
         let mut tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
         tls.insert(host.to_lowercase());
+    }
+
+    /// Whether it is still open which protocol this host speaks.
+    pub(super) fn may_want_tls(&self, host: &str) -> bool {
+        let known = self.known_plain.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_plain(host) && is_loopback_host(host) && !known.contains(host)
+    }
+
+    /// This host answered plain HTTP.
+    pub(super) fn speaks_plain(&self, host: &str) {
+        let mut known = self.known_plain.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(host) {
+            known.insert(host.to_owned());
+        }
     }
 
     /// Whether credentials may be sent to this URL: with TLS, or to a host that is known to be spoken to without.
