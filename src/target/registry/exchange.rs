@@ -155,6 +155,7 @@ impl Registry {
         let (host, path) = (request.repository.host(), request.repository.path());
         let (http, auth) = (&self.0.http, &self.0.auth);
         let mut authenticated = false;
+        let mut tried_tls = false;
         loop {
             let base = http
                 .base(host, path)
@@ -174,7 +175,8 @@ impl Registry {
             let sent = self
                 .follow(operation, request, url.clone(), authorization.as_ref())
                 .await;
-            if http.may_want_tls(host) {
+            if !tried_tls && http.may_want_tls(host) {
+                tried_tls = true;
                 if self.wants_tls(&base, &sent).await {
                     http.speaks_tls(host);
                     continue;

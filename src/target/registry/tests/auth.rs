@@ -255,3 +255,44 @@ async fn registry_tls_on_this_machine_is_noticed() {
     assert_eq!(error.status, None, "{error}");
     assert_eq!(fake.lines(), ["HEAD manifests/v1", "GET /v2/"]);
 }
+
+#[tokio::test]
+async fn registry_missing_repository_that_is_denied_as_on_quay() {
+    // 401 with any token for what is not there; an upload may be opened, for that would make the repository.
+    let fake = Fake::start(|seen| {
+        let push = seen.query.contains("pull%2Cpush");
+        match (
+            seen.method.as_str(),
+            seen.path.as_str(),
+            seen.header("authorization"),
+        ) {
+            (_, "/token", _) => answer(
+                200,
+                &[],
+                if push {
+                    r#"{"token":"push"}"#
+                } else {
+                    r#"{"token":"pull"}"#
+                },
+            ),
+            ("POST", _, "Bearer push") => answer(202, &[("Location", "/v2/acme/devbox/blobs/uploads/1")], ""),
+            ("DELETE", _, "Bearer push") => answer(204, &[], ""),
+            _ => answer(
+                401,
+                &[("WWW-Authenticate", r#"Bearer realm="/token",service="quay""#)],
+                "",
+            ),
+        }
+    })
+    .await;
+    let client = alice(&fake);
+    assert!(matches!(
+        client.resolve(&fake.repository(), &by_tag()).await,
+        Presence::Absent
+    ));
+    let count = |line: &str| fake.lines().iter().filter(|seen| *seen == line).count();
+    assert_eq!(
+        (count("POST blobs/uploads/"), count("DELETE blobs/uploads/1")),
+        (1, 1)
+    );
+}

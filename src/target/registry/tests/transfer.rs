@@ -98,6 +98,12 @@ async fn registry_endless_bodies_are_cut() {
         error.reason.contains("descriptor") || error.reason.contains("decompressed"),
         "{error}"
     );
+    let tar = layer(b"x", "application/vnd.oci.image.layer.v1.tar");
+    let error = client()
+        .uncompressed_size(&fake.repository(), &tar)
+        .await
+        .unwrap_err();
+    assert!(error.reason.contains("the 1 bytes of its descriptor"), "{error}");
     let fake = Fake::start(endless(404)).await;
     unknown(client().manifest(&fake.repository(), &digest().into()).await);
 }
