@@ -148,6 +148,11 @@ fn by_tag() -> Reference {
 type Notices = Arc<Mutex<Vec<RetryNotice>>>;
 
 fn client_of(credentials: Credentials) -> (Registry, Notices) {
+    client_with(credentials, |_| {})
+}
+
+/// Generous limits, for machines that are busy; `change` makes one of them short.
+fn client_with(credentials: Credentials, change: impl FnOnce(&mut Options)) -> (Registry, Notices) {
     let notices = Notices::default();
     let kept = Arc::clone(&notices);
     let retry = Retry {
@@ -155,13 +160,8 @@ fn client_of(credentials: Credentials) -> (Registry, Notices) {
         delays: vec![Duration(std::time::Duration::from_millis(1))],
         build: 0,
     };
-    let options = Options {
-        connect_timeout: std::time::Duration::from_secs(5),
-        idle_timeout: std::time::Duration::from_secs(1),
-        request_timeout: std::time::Duration::from_secs(5),
-        read_back: std::time::Duration::from_millis(600),
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    change(&mut options);
     let observer = Arc::new(move |notice| kept.lock().unwrap().push(notice));
     (
         Registry::with_options(retry, credentials, observer, options),

@@ -53,7 +53,10 @@ async fn registry_read_back_of_another_digest_is_an_error_in_the_end() {
         _ => answer(200, &[("Docker-Content-Digest", &other.to_string())], ""),
     })
     .await;
-    let error = client()
+    let (client, _) = client_with(Credentials::anonymous(), |options| {
+        options.read_back = std::time::Duration::from_millis(600);
+    });
+    let error = client
         .put_manifest(&fake.repository(), &tag(), &written())
         .await
         .unwrap_err();

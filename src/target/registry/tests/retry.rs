@@ -101,7 +101,9 @@ async fn registry_that_is_not_running_is_said_to_be_so() {
 async fn registry_that_stalls_is_given_up() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (client, notices) = client_of(Credentials::anonymous());
+    let (client, notices) = client_with(Credentials::anonymous(), |options| {
+        options.idle_timeout = std::time::Duration::from_millis(300);
+    });
     let error = unknown(
         client
             .resolve(&format!("{address}/a/b").parse().unwrap(), &by_tag())

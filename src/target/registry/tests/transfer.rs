@@ -99,13 +99,17 @@ async fn registry_endless_bodies_are_cut() {
         "{error}"
     );
     let tar = layer(b"x", "application/vnd.oci.image.layer.v1.tar");
-    let error = client()
-        .uncompressed_size(&fake.repository(), &tar)
-        .await
-        .unwrap_err();
+    let (client, repository) = (client(), fake.repository());
+    let measured = client.uncompressed_size(&repository, &tar);
+    let measured = tokio::time::timeout(std::time::Duration::from_secs(20), measured).await;
+    let error = measured.expect("it ends").unwrap_err();
     assert!(error.reason.contains("the 1 bytes of its descriptor"), "{error}");
     let fake = Fake::start(endless(404)).await;
-    unknown(client().manifest(&fake.repository(), &digest().into()).await);
+    unknown(
+        self::client()
+            .manifest(&fake.repository(), &digest().into())
+            .await,
+    );
 }
 
 /// A server that answers each connection with the next of these texts, and breaks off.
