@@ -67,6 +67,37 @@ pub struct RawManifest {
     pub bytes: Bytes,
 }
 
+/// Bytes that are no manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a manifest: {reason}")]
+pub struct InvalidManifest {
+    /// What is wrong with them.
+    pub reason: String,
+}
+
+impl RawManifest {
+    /// Takes in the bytes of a manifest or index, and computes its digest and media type.
+    ///
+    /// # Errors
+    /// They are not JSON, or nothing in them tells which of the four types they have.
+    pub fn new(bytes: impl Into<Bytes>) -> Result<Self, InvalidManifest> {
+        let bytes = bytes.into();
+        let body: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| InvalidManifest {
+            reason: error.to_string(),
+        })?;
+        let media_type = oci::media_type_of(&body)
+            .ok_or_else(|| InvalidManifest {
+                reason: "it has neither `mediaType`, `manifests` nor `config`".to_owned(),
+            })?
+            .to_owned();
+        Ok(Self {
+            digest: Digest::of(&bytes),
+            media_type,
+            bytes,
+        })
+    }
+}
+
 /// A registry, or whatever else can hold manifests, blobs and tags.
 ///
 /// Reads retry what is transient by themselves, as far as the policy given at construction says; callers never retry on top.

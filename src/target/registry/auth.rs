@@ -1,0 +1,414 @@
+//! Who is asking: credentials, and tokens by repository and what is to be done to it.
+//!
+//! How a host wants it is learnt from its first challenge and remembered. There is no ping of `/v2/`: some registries answer 200 there
+//! although every repository needs credentials.
+
+use super::challenge::Challenge;
+use super::failure::{Operation, clean};
+use super::http::{Http, is_loopback, same_origin};
+use crate::credentials::{Credential, Credentials, Secret};
+use crate::target::TargetError;
+use base64::Engine as _;
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Access {
+    Pull,
+    Push,
+}
+
+/// Longest answer of a token server that is read, in bytes.
+const TOKEN_LIMIT: usize = 1024 * 1024;
+/// Validity of a token that does not say (distribution's token authentication specification: `expires_in` defaults to 60 s).
+const DEFAULT_VALIDITY: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone)]
+enum Scheme {
+    Basic,
+    Bearer { realm: Url, service: Option<String> },
+}
+
+#[derive(Debug, Clone)]
+struct Token {
+    value: Secret,
+    expires: Instant,
+}
+
+/// One place for one token. Whoever fetches it holds the lock, so that all others wait for that one fetch.
+type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
+
+/// What goes into the `Authorization` header of one request.
+pub(super) struct Authorization {
+    pub(super) header: HeaderValue,
+    token: Option<(Slot, Secret)>,
+}
+
+impl Authorization {
+    /// Whether asking the token server once more can make a difference.
+    pub(super) const fn is_token(&self) -> bool {
+        self.token.is_some()
+    }
+}
+
+pub(super) struct Auth {
+    credentials: Credentials,
+    timeout: Duration,
+    schemes: Mutex<HashMap<String, Scheme>>,
+    found: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<Option<Credential>>>>>,
+    tokens: Mutex<HashMap<(String, String), Slot>>,
+    secrets: Mutex<Vec<Secret>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Auth {
+    pub(super) fn new(credentials: Credentials, timeout: Duration) -> Self {
+        Self {
+            credentials,
+            timeout,
+            schemes: Mutex::default(),
+            found: Mutex::default(),
+            tokens: Mutex::default(),
+            secrets: Mutex::default(),
+        }
+    }
+
+    /// Remembers how `host` wants to be asked: by token if it offers that. False when it offers nothing that is known here.
+    ///
+    /// # Errors
+    /// The token server is one that credentials must not be sent to.
+    pub(super) fn learn(
+        &self,
+        http: &Http,
+        operation: &Operation,
+        asked: &Url,
+        challenges: &[Challenge],
+    ) -> Result<bool, TargetError> {
+        let bearer = challenges.iter().find_map(|challenge| match challenge {
+            Challenge::Bearer { realm, service } => Some((realm, service)),
+            Challenge::Basic => None,
+        });
+        let scheme = match bearer {
+            Some((realm, service)) => Scheme::Bearer {
+                realm: token_server(http, operation, asked, realm)?,
+                service: service.clone(),
+            },
+            None if challenges.contains(&Challenge::Basic) => Scheme::Basic,
+            None => return Ok(false),
+        };
+        locked(&self.schemes).insert(operation.host.clone(), scheme);
+        Ok(true)
+    }
+
+    /// What to send with a request to this repository, as far as is known: nothing before the first challenge.
+    pub(super) async fn authorization(
+        &self,
+        http: &Http,
+        operation: &Operation,
+        path: &str,
+        access: Access,
+    ) -> Result<Option<Authorization>, TargetError> {
+        let scheme = locked(&self.schemes).get(&operation.host).cloned();
+        match scheme {
+            None => Ok(None),
+            Some(Scheme::Basic) => match self.credential(operation).await? {
+                Some(Credential::Password { username, password }) => Ok(Some(Authorization {
+                    header: basic(operation, &username, &password)?,
+                    token: None,
+                })),
+                Some(Credential::IdentityToken(_)) => {
+                    let mut error = operation
+                        .permanent("the registry wants a password, and the login holds an identity token");
+                    error.hints = vec![format!(
+                        "`docker login {}` with a user name and a password",
+                        operation.host
+                    )];
+                    Err(error)
+                }
+                None => Ok(None),
+            },
+            Some(Scheme::Bearer { realm, service }) => {
+                let (slot, token) = self
+                    .token(http, operation, &realm, service.as_deref(), path, access)
+                    .await?;
+                let header = header(operation, &format!("Bearer {}", token.expose()))?;
+                Ok(Some(Authorization {
+                    header,
+                    token: Some((slot, token)),
+                }))
+            }
+        }
+    }
+
+    /// Throws away a token that the registry did not accept, unless somebody has fetched another one since.
+    pub(super) async fn reject(&self, authorization: &Authorization) {
+        if let Some((slot, rejected)) = &authorization.token {
+            let mut current = slot.lock().await;
+            if current.as_ref().is_some_and(|token| token.value == *rejected) {
+                *current = None;
+            }
+        }
+    }
+
+    /// Takes out of a message whatever secret a server may have put into it.
+    pub(super) fn redact(&self, text: &str) -> Option<String> {
+        let secrets = locked(&self.secrets);
+        let mut redacted = None;
+        for secret in secrets
+            .iter()
+            .map(Secret::expose)
+            .filter(|secret| secret.len() >= 4)
+        {
+            let current = redacted.as_deref().unwrap_or(text);
+            if current.contains(secret) {
+                redacted = Some(current.replace(secret, "***"));
+            }
+        }
+        redacted
+    }
+
+    fn keep_secret(&self, secret: &Secret) {
+        let mut secrets = locked(&self.secrets);
+        if !secrets.contains(secret) {
+            secrets.push(secret.clone());
+        }
+    }
+
+    async fn credential(&self, operation: &Operation) -> Result<Option<Credential>, TargetError> {
+        let cell = Arc::clone(locked(&self.found).entry(operation.host.clone()).or_default());
+        let credential = cell
+            .get_or_try_init(|| self.credentials.for_host(&operation.host))
+            .await
+            .map_err(|failed| {
+                let mut error = operation.permanent(failed.to_string());
+                error.hints = vec![failed.hint];
+                error
+            })?;
+        if let Some(Credential::Password { password: secret, .. } | Credential::IdentityToken(secret)) =
+            credential
+        {
+            self.keep_secret(secret);
+        }
+        Ok(credential.clone())
+    }
+
+    fn slot(&self, host: &str, scope: String) -> Slot {
+        Arc::clone(locked(&self.tokens).entry((host.to_owned(), scope)).or_default())
+    }
+
+    async fn token(
+        &self,
+        http: &Http,
+        operation: &Operation,
+        realm: &Url,
+        service: Option<&str>,
+        path: &str,
+        access: Access,
+    ) -> Result<(Slot, Secret), TargetError> {
+        let push = format!("repository:{path}:pull,push");
+        let scope = match access {
+            Access::Push => push,
+            Access::Pull => {
+                // A token to push is one to pull as well: use it where it is there.
+                let known = locked(&self.tokens).get(&(operation.host.clone(), push)).cloned();
+                if let Some(slot) = known {
+                    let value = slot.try_lock().ok().and_then(|token| valid(token.as_ref()));
+                    if let Some(value) = value {
+                        return Ok((slot, value));
+                    }
+                }
+                format!("repository:{path}:pull")
+            }
+        };
+        let slot = self.slot(&operation.host, scope.clone());
+        let mut current = slot.lock().await;
+        if let Some(value) = valid(current.as_ref()) {
+            drop(current);
+            return Ok((slot, value));
+        }
+        let token = self.fetch(http, operation, realm, service, &scope).await?;
+        let value = token.value.clone();
+        self.keep_secret(&value);
+        *current = Some(token);
+        drop(current);
+        Ok((slot, value))
+    }
+
+    /// Asks the token server (distribution's `docs/spec/auth`, "token" and "oauth").
+    async fn fetch(
+        &self,
+        http: &Http,
+        operation: &Operation,
+        realm: &Url,
+        service: Option<&str>,
+        scope: &str,
+    ) -> Result<Token, TargetError> {
+        let server = format!("token server `{}`", realm.host_str().unwrap_or_default());
+        let client = http.client(realm).map_err(|error| operation.transport(&error))?;
+        let mut fields = vec![("scope", scope)];
+        fields.extend(service.map(|service| ("service", service)));
+        let credential = self.credential(operation).await?;
+        let mut request = if let Some(Credential::IdentityToken(token)) = &credential {
+            fields.push(("grant_type", "refresh_token"));
+            fields.push(("client_id", "splitbase"));
+            fields.push(("refresh_token", token.expose()));
+            let form = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields)
+                .finish();
+            client
+                .post(realm.clone())
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(form)
+        } else {
+            let mut url = realm.clone();
+            url.query_pairs_mut().extend_pairs(fields);
+            client.get(url)
+        };
+        if let Some(Credential::Password { username, password }) = &credential {
+            request = request.header("Authorization", basic(operation, username, password)?);
+        }
+        let asked = Instant::now();
+        let failed = |error: reqwest::Error| {
+            let mut error = operation.transport(&error.without_url());
+            error.reason = format!("{server}: {}", error.reason);
+            error
+        };
+        let mut response = request.timeout(self.timeout).send().await.map_err(failed)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > TOKEN_LIMIT {
+                return Err(operation.permanent(format!("{server}: its answer is longer than 1 MiB")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            return Err(operation.status(Some(&server), status, &headers, &body));
+        }
+        let answer: TokenAnswer = serde_json::from_slice(&body)
+            .map_err(|_| operation.permanent(format!("{server}: its answer is no token")))?;
+        let value = answer
+            .token
+            .or(answer.access_token)
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| operation.permanent(format!("{server}: its answer is no token")))?;
+        let validity = answer.expires_in.map_or(DEFAULT_VALIDITY, Duration::from_secs);
+        // A little less than promised: the token must still be good when it arrives.
+        let validity = validity.saturating_sub((validity / 10).min(Duration::from_secs(10)));
+        Ok(Token {
+            value: Secret::new(value),
+            expires: asked + validity.min(Duration::from_secs(24 * 3600)),
+        })
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+}
+
+fn valid(token: Option<&Token>) -> Option<Secret> {
+    token
+        .filter(|token| Instant::now() < token.expires)
+        .map(|token| token.value.clone())
+}
+
+fn basic(operation: &Operation, username: &str, password: &Secret) -> Result<HeaderValue, TargetError> {
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{}", password.expose()));
+    header(operation, &format!("Basic {pair}"))
+}
+
+fn header(operation: &Operation, text: &str) -> Result<HeaderValue, TargetError> {
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| operation.permanent("the token or password holds characters that cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The URL of the token server: a realm may be a path on the registry. A registry that is asked with TLS cannot send credentials
+/// elsewhere without.
+fn token_server(http: &Http, operation: &Operation, asked: &Url, realm: &str) -> Result<Url, TargetError> {
+    let shown = clean(realm, 200);
+    let mut url = asked
+        .join(realm)
+        .map_err(|_| operation.permanent(format!("the registry's token server `{shown}` is no URL")))?;
+    url.set_fragment(None);
+    let same_host = url.host_str() == asked.host_str();
+    if asked.scheme() == "https" && url.scheme() == "http" && same_host && url.port().is_none() {
+        // A registry behind a proxy that ends TLS often does not know of it.
+        let _ = url.set_scheme("https");
+    }
+    let downgraded = asked.scheme() == "https" && url.scheme() != "https";
+    let inward = is_loopback(&url) && !is_loopback(asked) && !same_origin(&url, asked);
+    if downgraded || inward || !http.may_carry_credentials(&url) {
+        return Err(operation.permanent(format!(
+            "the registry names a token server that credentials cannot be sent to safely: `{shown}`"
+        )));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::registry::Options;
+
+    #[test]
+    fn registry_token_servers_are_only_trusted_with_tls() {
+        let repository = "registry.example/acme/devbox".parse().unwrap();
+        let operation = Operation::read(&repository, "`v1`");
+        let http = Http::new(Options::default());
+        let resolve = |asked: &str, realm: &str| {
+            token_server(&http, &operation, &asked.parse().unwrap(), realm)
+                .map(|url| url.to_string())
+                .map_err(|error| error.reason)
+        };
+        let remote = "https://registry.example/v2/acme/devbox/manifests/v1";
+        for (asked, realm, expected) in [
+            (
+                remote,
+                "https://auth.example/token?x=1",
+                "https://auth.example/token?x=1",
+            ),
+            (remote, "/v2/auth", "https://registry.example/v2/auth"),
+            (
+                remote,
+                "http://registry.example/token",
+                "https://registry.example/token",
+            ),
+            (
+                "http://localhost:5000/v2/a",
+                "http://localhost:5001/t",
+                "http://localhost:5001/t",
+            ),
+            (
+                "http://localhost:5000/v2/a",
+                "https://auth.example/t",
+                "https://auth.example/t",
+            ),
+        ] {
+            assert_eq!(resolve(asked, realm).as_deref(), Ok(expected), "{realm}");
+        }
+        for (asked, realm) in [
+            (remote, "http://auth.example/token?secret=1"),
+            (remote, "http://registry.example:8080/token"),
+            (remote, "http://localhost/token"),
+            (remote, "https://127.0.0.1/token"),
+            (remote, "ftp://auth.example/token"),
+            ("http://localhost:5000/v2/a", "http://auth.example/t"),
+        ] {
+            let reason = resolve(asked, realm).unwrap_err();
+            assert!(!reason.contains("secret"), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! One request and its answer: authenticated, redirects followed, bounded in number and size.
+
+use super::auth::{Access, Authorization};
+use super::challenge;
+use super::failure::Operation;
+use super::http::same_origin;
+use super::{Registry, retry};
+use crate::domain::Repository;
+use crate::target::{FailureClass, TargetError};
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode, Url};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Redirects that are followed in a row.
+const MOST_REDIRECTS: usize = 5;
+/// Longest piece of an error's body that is read, in bytes.
+const ERROR_LIMIT: usize = 64 * 1024;
+
+/// A request to a repository.
+#[derive(Debug, Clone)]
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    pub(super) repository: &'a Repository,
+    pub(super) access: Access,
+    pub(super) place: Place,
+    pub(super) accept: Option<&'static str>,
+    pub(super) content_type: Option<String>,
+    pub(super) body: Option<Bytes>,
+    /// Whether the time for the whole of it is bounded, and not only that for a pause in it.
+    pub(super) bounded: bool,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// Behind `/v2/PATH/` of the repository.
+    Path(String),
+    /// Where the registry said.
+    Url(Url),
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(
+        method: Method,
+        repository: &'a Repository,
+        access: Access,
+        path: impl Into<String>,
+    ) -> Self {
+        Self {
+            method,
+            repository,
+            access,
+            place: Place::Path(path.into()),
+            accept: None,
+            content_type: None,
+            body: None,
+            bounded: true,
+        }
+    }
+}
+
+/// An answer whose body was not read yet. Counts as a request in progress until it is dropped.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// What answered in the end.
+    pub(super) url: Url,
+    response: reqwest::Response,
+    redirected: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub(super) async fn chunk(&mut self, operation: &Operation) -> Result<Option<Bytes>, TargetError> {
+        self.response.chunk().await.map_err(|error| {
+            let mut failed = operation.transport(&error.without_url());
+            failed.class = FailureClass::Transient;
+            failed
+        })
+    }
+
+    /// The whole body, of at most `limit` bytes.
+    pub(super) async fn body(mut self, operation: &Operation, limit: usize) -> Result<Bytes, TargetError> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk(operation).await? {
+            if body.len() + chunk.len() > limit {
+                return Err(operation.permanent(format!("it is longer than {limit} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// The error that this answer is.
+    async fn into_error(mut self, operation: &Operation) -> TargetError {
+        let mut body = Vec::new();
+        // A body that breaks off still says something.
+        while let Ok(Some(chunk)) = self.response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= ERROR_LIMIT {
+                break;
+            }
+        }
+        let server = self
+            .redirected
+            .then(|| format!("redirected to `{}`", self.url.host_str().unwrap_or_default()));
+        let mut error = operation.status(server.as_deref(), self.status, &self.headers, &body);
+        if self.redirected {
+            error.hints.clear();
+        }
+        error
+    }
+}
+
+impl Registry {
+    /// Does `attempt` as often as the retry policy allows, and keeps secrets out of what comes of it.
+    pub(super) async fn retrying<T: Send, F: Future<Output = Result<T, TargetError>> + Send>(
+        &self,
+        attempt: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, TargetError> {
+        let redacted = || async { attempt().await.map_err(|error| self.redact(error)) };
+        retry::retrying(&self.0.retry, &self.0.observer, redacted).await
+    }
+
+    /// Keeps secrets that a server may have repeated out of an error.
+    pub(super) fn redact(&self, mut error: TargetError) -> TargetError {
+        if let Some(redacted) = self.0.auth.redact(&error.reason) {
+            error.reason = redacted;
+        }
+        error
+    }
+
+    /// One try; an answer that is no success is an error.
+    pub(super) async fn checked(
+        &self,
+        operation: &Operation,
+        request: &Request<'_>,
+    ) -> Result<Answer, TargetError> {
+        let answer = self.exchange(operation, request).await?;
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(answer.into_error(operation).await)
+        }
+    }
+
+    /// One try with any outcome. Authenticates as the registry asks for it, and gets a fresh token once where one is refused.
+    async fn exchange(&self, operation: &Operation, request: &Request<'_>) -> Result<Answer, TargetError> {
+        let (host, path) = (request.repository.host(), request.repository.path());
+        let (http, auth) = (&self.0.http, &self.0.auth);
+        let mut authenticated = false;
+        let mut tried_tls = false;
+        loop {
+            let base = http
+                .base(host, path)
+                .map_err(|error| operation.permanent(format!("`{host}` cannot be asked: {error}")))?;
+            let url = match &request.place {
+                Place::Url(url) => url.clone(),
+                Place::Path(rest) => base
+                    .join(rest)
+                    .map_err(|error| operation.permanent(format!("`{host}` cannot be asked: {error}")))?,
+            };
+            let ours = same_origin(&base, &url);
+            let authorization = if ours {
+                auth.authorization(http, operation, path, request.access).await?
+            } else {
+                None
+            };
+            let sent = self
+                .follow(operation, request, url.clone(), authorization.as_ref())
+                .await;
+            if !tried_tls && http.may_want_tls(host) {
+                tried_tls = true;
+                if self.wants_tls(&base, &sent).await {
+                    http.speaks_tls(host);
+                    continue;
+                }
+                if sent.is_ok() {
+                    http.speaks_plain(host);
+                }
+            }
+            let answer = sent.map_err(|failure| failure.error)?;
+            if answer.status != StatusCode::UNAUTHORIZED || authenticated || answer.redirected || !ours {
+                return Ok(answer);
+            }
+            authenticated = true;
+            let challenges = answer.headers.get_all(WWW_AUTHENTICATE);
+            let challenges = challenge::parse(challenges.iter().filter_map(|value| value.to_str().ok()));
+            let learnt = auth.learn(http, operation, &url, &challenges)?;
+            match &authorization {
+                Some(rejected) if rejected.is_token() => auth.reject(rejected).await,
+                Some(_) => return Ok(answer),
+                None if !learnt => return Ok(answer),
+                None => {
+                    // Without credentials a second request would be the same as the first.
+                    let known = auth.authorization(http, operation, path, request.access).await?;
+                    if known.is_none() {
+                        return Ok(answer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a request and follows where a GET or HEAD is sent on to. Credentials stay with the server that they are for.
+    async fn follow(
+        &self,
+        operation: &Operation,
+        request: &Request<'_>,
+        mut url: Url,
+        authorization: Option<&Authorization>,
+    ) -> Result<Answer, Failure> {
+        let http = &self.0.http;
+        let permit = std::sync::Arc::clone(&self.0.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| Failure::from(operation.permanent("the client is closed")))?;
+        let mut authorization = authorization;
+        let mut redirects = 0;
+        loop {
+            let client = http
+                .client(&url)
+                .map_err(|error| Failure::of(operation, &error))?;
+            let mut builder = client.request(request.method.clone(), url.clone());
+            if let Some(accept) = request.accept {
+                builder = builder.header(ACCEPT, accept);
+            }
+            if let Some(authorization) = authorization {
+                builder = builder.header(AUTHORIZATION, authorization.header.clone());
+            }
+            if let Some(content_type) = &request.content_type {
+                builder = builder.header(CONTENT_TYPE, content_type);
+            }
+            if let Some(body) = &request.body {
+                builder = builder.body(body.clone());
+            } else if matches!(request.method, Method::POST | Method::PUT) {
+                builder = builder.header("Content-Length", "0");
+            }
+            if request.bounded {
+                builder = builder.timeout(self.0.options.request_timeout);
+            }
+            tracing::debug!(method = %request.method, host = url.host_str(), path = url.path(), "request");
+            let response = builder
+                .send()
+                .await
+                .map_err(|error| Failure::of(operation, &error))?;
+            let status = response.status();
+            tracing::debug!(status = status.as_u16(), path = url.path(), "answer");
+            let location = response
+                .headers()
+                .get(LOCATION)
+                .and_then(|value| value.to_str().ok());
+            let target = match (status.as_u16(), location) {
+                (301 | 302 | 303 | 307 | 308, Some(location))
+                    if matches!(request.method, Method::GET | Method::HEAD) =>
+                {
+                    url.join(location).ok()
+                }
+                _ => None,
+            };
+            let Some(target) = target else {
+                return Ok(Answer {
+                    status,
+                    headers: response.headers().clone(),
+                    redirected: redirects > 0,
+                    url,
+                    response,
+                    _permit: permit,
+                });
+            };
+            redirects += 1;
+            if redirects > MOST_REDIRECTS {
+                return Err(operation.permanent("redirected more than 5 times").into());
+            }
+            if !matches!(target.scheme(), "http" | "https") {
+                return Err(operation
+                    .permanent(format!("redirected to a URL of the scheme `{}`", target.scheme()))
+                    .into());
+            }
+            if !same_origin(&url, &target) {
+                authorization = None;
+            }
+            url = target;
+        }
+    }
+
+    /// Whether a server that was spoken to without TLS wants it: it breaks off, or says so in words (Go: `Client sent an HTTP request to
+    /// an HTTPS server`; nginx: `The plain HTTP request was sent to HTTPS port`).
+    async fn wants_tls(&self, base: &Url, sent: &Result<Answer, Failure>) -> bool {
+        match sent {
+            Err(failure) => failure.not_http,
+            Ok(answer) if matches!(answer.status.as_u16(), 400 | 497) => {
+                // The answer to a HEAD has no text: ask for it.
+                let Ok(client) = self.0.http.client(base) else {
+                    return false;
+                };
+                let Ok(root) = base.join("/v2/") else {
+                    return false;
+                };
+                let Ok(response) = client
+                    .get(root)
+                    .timeout(self.0.options.request_timeout)
+                    .send()
+                    .await
+                else {
+                    return false;
+                };
+                if !matches!(response.status().as_u16(), 400 | 497) {
+                    return false;
+                }
+                let text = response.text().await.unwrap_or_default().to_lowercase();
+                text.contains("https server") || text.contains("https port")
+            }
+            Ok(_) => false,
+        }
+    }
+}
+
+/// A request that got no answer.
+struct Failure {
+    error: TargetError,
+    /// What came back was not HTTP.
+    not_http: bool,
+}
+
+impl Failure {
+    fn of(operation: &Operation, error: &reqwest::Error) -> Self {
+        let text = format!("{error:?}");
+        Self {
+            not_http: text.contains("Parse(") && !error.is_connect(),
+            error: operation.transport(error),
+        }
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        Self {
+            error,
+            not_http: false,
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Turns answers and transport failures into errors that a person can act on, in one line and without secrets.
+
+use super::retry;
+use crate::domain::Repository;
+use crate::target::{FailureClass, TargetError};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use std::error::Error as _;
+use std::fmt;
+use std::io::ErrorKind;
+
+/// Longest text of a server that is repeated, in characters.
+const LONGEST_TEXT: usize = 300;
+/// Longest piece of a body that is no JSON, in characters.
+const LONGEST_BODY: usize = 120;
+
+/// What is being done to which repository: the first half of every error.
+#[derive(Debug, Clone)]
+pub(super) struct Operation {
+    /// ``read `v1` of `docker.io/acme/devbox` ``.
+    pub(super) attempted: String,
+    pub(super) write: bool,
+    pub(super) host: String,
+    repository: String,
+}
+
+impl Operation {
+    pub(super) fn read(repository: &Repository, what: impl fmt::Display) -> Self {
+        Self::on(repository, format!("read {what} of `{repository}`"), false)
+    }
+
+    pub(super) fn write(repository: &Repository, what: impl fmt::Display) -> Self {
+        Self::on(repository, format!("write {what} of `{repository}`"), true)
+    }
+
+    pub(super) fn on(repository: &Repository, attempted: String, write: bool) -> Self {
+        Self {
+            attempted,
+            write,
+            host: repository.host().to_owned(),
+            repository: repository.to_string(),
+        }
+    }
+
+    pub(super) fn error(&self, class: FailureClass, reason: impl Into<String>) -> TargetError {
+        TargetError {
+            attempted: self.attempted.clone(),
+            reason: reason.into(),
+            status: None,
+            codes: Vec::new(),
+            class,
+            retry_after: None,
+            hints: Vec::new(),
+            write: self.write,
+        }
+    }
+
+    pub(super) fn permanent(&self, reason: impl Into<String>) -> TargetError {
+        self.error(FailureClass::Permanent, reason)
+    }
+
+    /// No answer came, or not the whole of it.
+    pub(super) fn transport(&self, error: &reqwest::Error) -> TargetError {
+        let (reason, hints) = self.explain(error);
+        let certificate = reason.contains("certificate");
+        let class = if error.is_builder() || certificate {
+            FailureClass::Permanent
+        } else {
+            FailureClass::Transient
+        };
+        let mut failed = self.error(class, reason);
+        failed.hints = hints;
+        if certificate {
+            failed.hints.push(
+                "a company's own certificate authority belongs in the system's store, or in the file that SSL_CERT_FILE names"
+                    .to_owned(),
+            );
+        }
+        failed
+    }
+
+    fn explain(&self, error: &reqwest::Error) -> (String, Vec<String>) {
+        let server = error
+            .url()
+            .and_then(|url| {
+                Some(url.host_str()?.to_owned() + &url.port().map(|p| format!(":{p}")).unwrap_or_default())
+            })
+            .unwrap_or_else(|| self.host.clone());
+        let mut innermost = error.to_string();
+        let mut source = error.source();
+        let mut kind = None;
+        while let Some(inner) = source {
+            innermost = inner.to_string();
+            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+                kind = Some(io.kind());
+            }
+            source = inner.source();
+        }
+        let is_running = format!("is the registry at {} running?", self.host);
+        match kind {
+            Some(ErrorKind::ConnectionRefused) => (
+                format!("connect to `{server}`: connection refused"),
+                vec![is_running],
+            ),
+            Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                (format!("`{server}` reset the connection"), Vec::new())
+            }
+            Some(ErrorKind::UnexpectedEof) => {
+                (format!("`{server}` ended the connection too early"), Vec::new())
+            }
+            _ if error.is_timeout() && error.is_connect() => {
+                (format!("connect to `{server}`: timed out"), vec![is_running])
+            }
+            _ if error.is_timeout() => (format!("`{server}` did not answer in time"), Vec::new()),
+            _ if error.is_connect() => (
+                format!("connect to `{server}`: {}", clean(&innermost, LONGEST_TEXT)),
+                Vec::new(),
+            ),
+            _ => (
+                format!("`{server}`: {}", clean(&innermost, LONGEST_TEXT)),
+                Vec::new(),
+            ),
+        }
+    }
+
+    /// An answer that says no. `server` is who gave it: the registry, or `the token server HOST`.
+    pub(super) fn status(
+        &self,
+        server: Option<&str>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> TargetError {
+        let (codes, text) = read_body(body);
+        let mut reason = server.map(|server| format!("{server}: ")).unwrap_or_default();
+        reason += &phrase(status);
+        if !text.is_empty() {
+            reason = format!("{reason} ({text})");
+        }
+        let mut error = self.error(retry::class_of(status.as_u16()), reason);
+        error.status = Some(status.as_u16());
+        error.codes = codes;
+        error.retry_after = retry::retry_after(headers);
+        error.hints = self.hints(status.as_u16());
+        error
+    }
+
+    fn hints(&self, status: u16) -> Vec<String> {
+        let may = if self.write { "write to" } else { "read" };
+        match status {
+            401 | 403 => vec![format!(
+                "`docker login {}` with an account that may {may} `{}`",
+                self.host, self.repository
+            )],
+            429 => vec![format!(
+                "{} limits the rate of requests: log in with an account that has a higher limit, or wait",
+                self.host
+            )],
+            413 => vec![format!(
+                "{}, or a proxy before it, limits the size of uploads",
+                self.host
+            )],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// `503 Service Unavailable`; the number alone where there is no name for it.
+fn phrase(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+/// The codes and the text of an error body: `{"errors":[{"code","message"}]}` of the distribution specification, the shapes that token
+/// servers use, the title of an HTML page, or the beginning of any other text.
+fn read_body(body: &[u8]) -> (Vec<String>, String) {
+    let text = String::from_utf8_lossy(body);
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else {
+        return (Vec::new(), read_text(&text));
+    };
+    let string = |value: &serde_json::Value, key: &str| {
+        value
+            .get(key)
+            .and_then(serde_json::Value::as_str)
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| clean(text, LONGEST_TEXT))
+    };
+    if let Some(errors) = json.get("errors").and_then(serde_json::Value::as_array) {
+        let codes = errors.iter().filter_map(|error| string(error, "code")).collect();
+        let texts: Vec<String> = errors
+            .iter()
+            .filter_map(|error| match (string(error, "code"), string(error, "message")) {
+                (Some(code), Some(message)) => Some(format!("{code}: {message}")),
+                (one, other) => one.or(other),
+            })
+            .take(3)
+            .collect();
+        return (codes, texts.join("; "));
+    }
+    let text = ["details", "error_description", "message", "error"]
+        .iter()
+        .find_map(|key| string(&json, key))
+        .unwrap_or_default();
+    (Vec::new(), text)
+}
+
+fn read_text(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    if let Some(start) = lower.find("<title>").map(|at| at + "<title>".len())
+        && let Some(length) = lower[start..].find("</title>")
+        && !text[start..start + length].trim().is_empty()
+    {
+        return clean(&text[start..start + length], LONGEST_BODY);
+    }
+    clean(text, LONGEST_BODY)
+}
+
+/// Foreign text as one line: no control characters, no queries or users in URLs, at most `limit` characters.
+pub(super) fn clean(text: &str, limit: usize) -> String {
+    let visible: String = text
+        .chars()
+        .map(|c| if c.is_control() || is_format(c) { ' ' } else { c })
+        .collect();
+    let words: Vec<String> = visible.split_whitespace().map(cut_url).collect();
+    let line = words.join(" ");
+    if line.chars().count() <= limit {
+        return line;
+    }
+    let mut cut: String = line.chars().take(limit).collect();
+    cut.push('…');
+    cut
+}
+
+/// Characters that change how the text around them is shown.
+const fn is_format(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn cut_url(word: &str) -> String {
+    let Some(at) = word.find("://") else {
+        return word.to_owned();
+    };
+    let (scheme, rest) = word.split_at(at + 3);
+    let end_of_url = rest.find(['"', '\'', '`', '<', '>', ')']).unwrap_or(rest.len());
+    let (url, tail) = rest.split_at(end_of_url);
+    let kept = url.find(['?', '#']).map_or(url, |at| &url[..at]);
+    let authority_end = kept.find('/').unwrap_or(kept.len());
+    let kept = kept[..authority_end]
+        .rfind('@')
+        .map_or(kept, |at| &kept[at + 1..]);
+    format!("{scheme}{kept}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(status: u16, body: &str) -> TargetError {
+        let repository = "docker.io/acme/devbox".parse().unwrap();
+        Operation::read(&repository, "`v1`").status(
+            None,
+            StatusCode::from_u16(status).unwrap(),
+            &HeaderMap::new(),
+            body.as_bytes(),
+        )
+    }
+
+    #[test]
+    fn registry_errors_say_what_the_server_said() {
+        let error = reason(
+            503,
+            r#"{"errors":[{"code":"UNAVAILABLE","message":"try\u001b[31m later\n"}]}"#,
+        );
+        assert_eq!(
+            error.to_string(),
+            "read `v1` of `docker.io/acme/devbox`: 503 Service Unavailable (UNAVAILABLE: try [31m later)"
+        );
+        assert_eq!(error.codes, ["UNAVAILABLE"]);
+        assert_eq!(
+            reason(401, r#"{"details":"incorrect username or password"}"#).reason,
+            "401 Unauthorized (incorrect username or password)"
+        );
+        assert_eq!(
+            reason(
+                400,
+                "<html><head><Title>Bad\nRequest</TITLE></head><body>long</body>"
+            )
+            .reason,
+            "400 Bad Request (Bad Request)"
+        );
+        assert_eq!(
+            reason(522, &"x".repeat(500)).reason.chars().count(),
+            "522 (…)".chars().count() + 120
+        );
+        assert_eq!(reason(502, "").reason, "502 Bad Gateway");
+        assert_eq!(reason(404, "{}").reason, "404 Not Found");
+    }
+
+    #[test]
+    fn registry_errors_have_hints() {
+        assert_eq!(
+            reason(403, "").hints,
+            ["`docker login docker.io` with an account that may read `docker.io/acme/devbox`"]
+        );
+        assert!(reason(429, "").hints[0].contains("limits the rate"));
+    }
+
+    #[test]
+    fn registry_urls_lose_queries_and_users() {
+        assert_eq!(
+            clean(
+                r#"Put "https://u:p@h.example/up?_state=abc&x=1": EOF https://a/b?c"#,
+                200
+            ),
+            r#"Put "https://h.example/up": EOF https://a/b"#
+        );
+    }
+}

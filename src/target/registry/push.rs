@@ -1,0 +1,166 @@
+//! Writing: tags, small blobs, and finding out whether writing is allowed.
+
+use super::Registry;
+use super::auth::Access;
+use super::exchange::{Answer, Place, Request};
+use super::failure::Operation;
+use crate::domain::{Digest, Repository, Tag};
+use crate::target::{FailureClass, RawManifest, Reference, TargetError};
+use bytes::Bytes;
+use reqwest::{Method, Url};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// First pause while a written tag does not read as what was written; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+impl Registry {
+    /// PUT, then HEAD until the tag reads as what was written: a read straight after a write may give the old value or a 500.
+    pub(super) async fn write_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        let operation = Operation::write(repository, format_args!("`{tag}`"));
+        if Digest::of(&manifest.bytes) != manifest.digest {
+            return Err(operation.permanent("the manifest's bytes do not have its digest"));
+        }
+        let request = Request {
+            content_type: Some(manifest.media_type.clone()),
+            body: Some(manifest.bytes.clone()),
+            ..Request::new(Method::PUT, repository, Access::Push, format!("manifests/{tag}"))
+        };
+        self.retrying(|| async { self.checked(&operation, &request).await.map(drop) })
+            .await?;
+        self.read_back(repository, tag, manifest.digest).await
+    }
+
+    async fn read_back(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        written: Digest,
+    ) -> Result<(), TargetError> {
+        let operation = Operation::on(repository, format!("read back `{tag}` of `{repository}`"), true);
+        let reference = Reference::from(tag);
+        let deadline = Instant::now() + self.0.options.read_back;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let read = match self.head_once(&operation, repository, &reference).await {
+                Ok(Some(digest)) => Ok(digest),
+                Ok(None) => self
+                    .get_once(&operation, repository, &reference)
+                    .await
+                    .map(|manifest| manifest.digest),
+                Err(error) => Err(error),
+            };
+            let failed = match read {
+                Ok(digest) if digest == written => return Ok(()),
+                Ok(digest) => operation.permanent(format!(
+                    "{written} was written, and {digest} is there: somebody else writes this tag too"
+                )),
+                Err(error) if error.class != FailureClass::Transient && error.status != Some(404) => {
+                    return Err(self.redact(error));
+                }
+                Err(error) => self.redact(error),
+            };
+            if Instant::now() + pause > deadline {
+                return Err(failed);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// HEAD, and when it is not there POST and PUT. Every retry begins anew: a broken upload cannot be trusted.
+    pub(super) async fn upload(&self, repository: &Repository, bytes: Bytes) -> Result<Digest, TargetError> {
+        let digest = Digest::of(&bytes);
+        let operation = Operation::write(repository, format_args!("blob `{digest}`"));
+        self.retrying(|| self.upload_once(&operation, repository, &digest, &bytes))
+            .await?;
+        Ok(digest)
+    }
+
+    async fn upload_once(
+        &self,
+        operation: &Operation,
+        repository: &Repository,
+        digest: &Digest,
+        bytes: &Bytes,
+    ) -> Result<(), TargetError> {
+        let head = Request::new(Method::HEAD, repository, Access::Push, format!("blobs/{digest}"));
+        match self.checked(operation, &head).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.class == FailureClass::Transient => return Err(error),
+            // Not there, or not to be seen: the upload will tell.
+            Err(_) => {}
+        }
+        let opened = self.open_upload(operation, repository).await?;
+        let mut url = location(operation, &opened)?;
+        drop(opened);
+        url.query_pairs_mut().append_pair("digest", &digest.to_string());
+        let put = Request {
+            place: Place::Url(url),
+            content_type: Some("application/octet-stream".to_owned()),
+            body: Some(bytes.clone()),
+            ..Request::new(Method::PUT, repository, Access::Push, "")
+        };
+        self.checked(operation, &put).await.map(drop)
+    }
+
+    async fn open_upload(
+        &self,
+        operation: &Operation,
+        repository: &Repository,
+    ) -> Result<Answer, TargetError> {
+        let post = Request::new(Method::POST, repository, Access::Push, "blobs/uploads/");
+        self.checked(operation, &post).await
+    }
+
+    /// Opens an upload and cancels it.
+    pub(super) async fn probe_push(&self, repository: &Repository) -> Result<bool, TargetError> {
+        let attempted = format!("ask whether this account may push to `{repository}`");
+        let operation = Operation::on(repository, attempted, false);
+        let opened = self
+            .retrying(|| async {
+                let answer = self.open_upload(&operation, repository).await?;
+                if answer.status != reqwest::StatusCode::ACCEPTED {
+                    return Err(operation.permanent(format!("answered {} instead of 202", answer.status)));
+                }
+                location(&operation, &answer)
+            })
+            .await;
+        match opened {
+            Ok(url) => {
+                let delete = Request {
+                    place: Place::Url(url),
+                    ..Request::new(Method::DELETE, repository, Access::Push, "")
+                };
+                // Not every registry can cancel; an upload that is left open goes away by itself.
+                if let Err(error) = self.checked(&operation, &delete).await {
+                    tracing::debug!(status = error.status, "cancelling the upload failed");
+                }
+                Ok(true)
+            }
+            Err(error) if matches!(error.status, Some(401 | 403 | 404)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Where an upload goes on: may be relative, and its query belongs to it.
+fn location(operation: &Operation, answer: &Answer) -> Result<Url, TargetError> {
+    let url = answer
+        .header("location")
+        .and_then(|location| answer.url.join(location).ok())
+        .ok_or_else(|| {
+            operation.permanent("the registry opened an upload without saying where (`Location`)")
+        })?;
+    let downgraded = answer.url.scheme() == "https" && url.scheme() != "https";
+    if downgraded || !matches!(url.scheme(), "http" | "https") {
+        return Err(operation.permanent("the registry sends the upload to a URL without TLS"));
+    }
+    Ok(url)
+}

@@ -1,0 +1,197 @@
+//! Writing.
+
+use super::*;
+use crate::target::{FailureClass, RawManifest, Target as _};
+
+fn written() -> RawManifest {
+    RawManifest::new(MANIFEST).unwrap()
+}
+
+#[tokio::test]
+async fn registry_tag_is_put_with_its_type_and_read_back() {
+    // As ECR: no Location, no digest in the answer to the PUT.
+    let fake = Fake::start(|seen| match seen.method.as_str() {
+        "PUT" => answer(201, &[], ""),
+        _ => manifest(),
+    })
+    .await;
+    client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap();
+    assert_eq!(fake.lines(), ["PUT manifests/v1", "HEAD manifests/v1"]);
+    let put = &fake.seen()[0];
+    assert_eq!(
+        (put.header("content-type"), &put.body[..]),
+        (oci::INDEX, MANIFEST.as_bytes())
+    );
+}
+
+#[tokio::test]
+async fn registry_read_back_waits_for_registries_that_lag() {
+    let other = Digest::of(b"old");
+    let fake = Fake::start(move |seen| match (seen.method.as_str(), seen.before) {
+        ("PUT", _) => answer(201, &[], ""),
+        (_, 0) => answer(500, &[], ""),
+        (_, 1) => refuse(404, "MANIFEST_UNKNOWN"),
+        (_, 2) => answer(200, &[("Docker-Content-Digest", &other.to_string())], ""),
+        _ => manifest(),
+    })
+    .await;
+    client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap();
+    assert_eq!(fake.lines().len(), 5);
+}
+
+#[tokio::test]
+async fn registry_read_back_of_another_digest_is_an_error_in_the_end() {
+    let other = Digest::of(b"other");
+    let fake = Fake::start(move |seen| match seen.method.as_str() {
+        "PUT" => answer(201, &[("Docker-Content-Digest", &digest().to_string())], ""),
+        _ => answer(200, &[("Docker-Content-Digest", &other.to_string())], ""),
+    })
+    .await;
+    let (client, _) = client_with(Credentials::anonymous(), |options| {
+        options.read_back = std::time::Duration::from_millis(600);
+    });
+    let error = client
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap_err();
+    assert!(
+        error.write && error.reason.contains(&other.to_string()),
+        "{error}"
+    );
+    assert!(fake.lines().len() > 3);
+}
+
+#[tokio::test]
+async fn registry_manifest_whose_digest_is_wrong_is_not_sent() {
+    let fake = Fake::start(|_| manifest()).await;
+    let wrong = RawManifest {
+        digest: Digest::of(b"other"),
+        ..written()
+    };
+    client()
+        .put_manifest(&fake.repository(), &tag(), &wrong)
+        .await
+        .unwrap_err();
+    assert_eq!(fake.lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn registry_put_is_retried_when_that_can_help_and_says_it_was_a_write() {
+    let fake = Fake::start(|seen| match (seen.method.as_str(), seen.before) {
+        ("PUT", 0) => answer(503, &[], ""),
+        ("PUT", _) => answer(201, &[], ""),
+        _ => manifest(),
+    })
+    .await;
+    client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap();
+    let fake = Fake::start(|_| refuse(403, "DENIED")).await;
+    let error = client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap_err();
+    assert_eq!((error.write, error.class), (true, FailureClass::Permanent));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "write `v1` of `{}`: 403 Forbidden (DENIED: text)",
+            fake.repository()
+        )
+    );
+    assert_eq!(error.exit_code(), crate::domain::ExitCode::PushFailed);
+    assert_eq!(fake.lines(), ["PUT manifests/v1"]);
+}
+
+#[tokio::test]
+async fn registry_blob_upload_keeps_the_query_of_its_location_and_starts_anew() {
+    let fake = Fake::start(|seen| match (seen.method.as_str(), seen.before) {
+        ("HEAD", _) => answer(404, &[], ""),
+        ("POST", n) => answer(
+            202,
+            &[(
+                "Location",
+                &format!("/v2/acme/devbox/blobs/uploads/{n}?_state=a%2Bb"),
+            )],
+            "",
+        ),
+        ("PUT", _) if seen.path.ends_with("/0") => answer(502, &[], ""),
+        _ => answer(201, &[], ""),
+    })
+    .await;
+    let digest = client()
+        .put_blob(&fake.repository(), Bytes::from_static(b"{}"))
+        .await
+        .unwrap();
+    assert_eq!(digest, Digest::of(b"{}"));
+    let lines = fake.lines();
+    let uploads: Vec<_> = lines.iter().filter(|line| !line.starts_with("HEAD")).collect();
+    assert_eq!(
+        uploads,
+        [
+            "POST blobs/uploads/",
+            "PUT blobs/uploads/0",
+            "POST blobs/uploads/",
+            "PUT blobs/uploads/1"
+        ]
+    );
+    let put = fake.seen().pop().unwrap();
+    assert_eq!(
+        put.query,
+        format!("_state=a%2Bb&digest=sha256%3A{}", digest.hex())
+    );
+    assert_eq!(&put.body[..], b"{}");
+}
+
+#[tokio::test]
+async fn registry_blob_that_is_there_is_not_sent() {
+    let fake = Fake::start(|_| answer(200, &[], "")).await;
+    client()
+        .put_blob(&fake.repository(), Bytes::from_static(b"{}"))
+        .await
+        .unwrap();
+    assert_eq!(fake.lines().len(), 1);
+    assert!(fake.lines()[0].starts_with("HEAD blobs/sha256:"));
+}
+
+#[tokio::test]
+async fn registry_upload_to_another_host_gets_no_credentials() {
+    let store = Fake::start(|_| answer(201, &[], "")).await;
+    let location = format!("http://{}/store?sig=1", store.address);
+    let fake =
+        Fake::start(
+            move |seen| match (seen.header("authorization").is_empty(), seen.method.as_str()) {
+                (true, _) => answer(401, &[("WWW-Authenticate", "Basic realm=x")], ""),
+                (_, "HEAD") => answer(404, &[], ""),
+                _ => answer(202, &[("Location", &location)], ""),
+            },
+        )
+        .await;
+    alice(&fake)
+        .put_blob(&fake.repository(), Bytes::from_static(b"{}"))
+        .await
+        .unwrap();
+    assert_eq!(store.seen()[0].header("authorization"), "");
+    assert!(store.seen()[0].query.starts_with("sig=1&digest="));
+}
+
+#[tokio::test]
+async fn registry_upload_without_a_place_is_an_error() {
+    let fake = Fake::start(|seen| match seen.method.as_str() {
+        "HEAD" => answer(404, &[], ""),
+        _ => answer(202, &[], ""),
+    })
+    .await;
+    let error = client()
+        .put_blob(&fake.repository(), Bytes::from_static(b"{}"))
+        .await
+        .unwrap_err();
+    assert!(error.reason.contains("Location"), "{error}");
+}
