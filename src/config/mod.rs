@@ -23,3 +23,6 @@ pub use problem::{ConfigErrors, Place, Problem, Severity};
 pub use render::{render, render_all};
 pub use schema::json_schema;
 pub use template::{Template, TemplateError};
+
+#[cfg(test)]
+mod tests;

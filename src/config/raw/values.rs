@@ -141,7 +141,7 @@ pub(super) fn refuse_secret(node: &Node<'_>, reader: &mut Reader<'_>) -> bool {
         let hint = format!(
             "use `[build] secrets = [{{ id = \"{}\", env = \"{}\" }}]` and `RUN --mount=type=secret,…`",
             node.name.to_lowercase().replace('_', "-"),
-            node.name
+            node.name.to_uppercase().replace('-', "_")
         );
         reader.error(&node.key, message, Some(hint));
     }

@@ -164,21 +164,23 @@ impl Resolver<'_, '_> {
             for entry in &variants.value.0 {
                 let Some(raw) = entry.value.given() else { continue };
                 match entry.name.parse::<VariantName>() {
-                    Ok(name) => {
-                        let variant = self.variant(
-                            name,
-                            &raw.value,
-                            &entry.key,
-                            platforms,
-                            &base_platforms,
-                            &mut claims,
-                        );
-                        images.push(variant);
-                    }
+                    Ok(name) => images.push(self.variant(
+                        name,
+                        &raw.value,
+                        &entry.key,
+                        platforms,
+                        &base_platforms,
+                        &mut claims,
+                    )),
                     Err(error) => {
                         let message = format!("`{}` is not a variant name", error.text);
                         let hint = "write 1 to 64 characters of `a-z 0-9 . _ -`, the first a letter or digit";
                         self.error(&entry.key, message, hint.to_owned());
+                        // What else is wrong with it is said all the same; its tags are nobody's.
+                        if let Ok(name) = "unnamed".parse() {
+                            let (raw, key) = (&raw.value, &entry.key);
+                            self.variant(name, raw, key, platforms, &base_platforms, &mut Vec::new());
+                        }
                     }
                 }
             }

@@ -8,11 +8,7 @@ use indexmap::IndexMap;
 
 impl Resolver<'_, '_> {
     fn version_names(&self) -> impl Iterator<Item = &str> {
-        self.raw
-            .versions
-            .value()
-            .into_iter()
-            .flat_map(Map::names)
+        self.raw.versions.value().into_iter().flat_map(Map::names)
     }
 
     /// Notes that something refers to a version; `Some` with message and hint when there is none of that name.
