@@ -1,10 +1,13 @@
 //! Tests of the whole way from text to family.
 
+mod builds;
+mod forms;
 mod loading;
 mod placeholders;
-mod problems;
 mod robustness;
 mod schema;
+mod scope;
+mod syntax;
 mod values;
 
 use super::{ConfigErrors, Family, Loaded, Overrides, parse};

@@ -156,6 +156,30 @@ fn both_refuse_the_same() {
     }
 }
 
+#[test]
+fn both_need_the_same() {
+    let (schema, example) = (json_schema(), example_json());
+    for (table, key) in [
+        ("", "schema"),
+        ("", "family"),
+        ("", "variants"),
+        ("/family", "name"),
+        ("/versions/TOOL_VERSION", "pattern"),
+        ("/versions/TOOL_VERSION", "command"),
+        ("/versions/TOOLKIT_REF", "git"),
+        ("/build/secrets/0", "id"),
+    ] {
+        let mut changed = example.clone();
+        let object = changed.pointer_mut(table).unwrap().as_object_mut().unwrap();
+        object.remove(key).unwrap();
+        assert!(
+            !fits(&schema, &changed, &schema),
+            "the schema does without `{key}`"
+        );
+        assert!(!read(&changed), "the reader does without `{key}`");
+    }
+}
+
 /// Every key that the schema knows is told of in the reference.
 #[test]
 fn every_key_is_documented() {

@@ -2,6 +2,27 @@
 
 use super::{file, parsed};
 
+#[test]
+fn tags() {
+    let tags = |tags: &str| parsed(&file(&format!("[variants.full]\ntags = [{tags}]"))).is_ok();
+    for text in [
+        "\"{version}\"",
+        "\"{version}-base-latest\", \"x_{version}\"",
+        "\"{family}-{image}-{version}\"",
+    ] {
+        assert!(tags(text), "{text}");
+    }
+    for text in [
+        "\"{version}{versions.X}\"",
+        "\"_release-{version}\"",
+        "\"variant-a-0123456789ab-{version}\"",
+        "\"{version}base-0123456789ab\"",
+        "\"{version}:x\"",
+    ] {
+        assert!(!tags(text), "{text}");
+    }
+}
+
 /// Whether a file with this line in `[base.build]` is good.
 fn good(line: &str) -> bool {
     parsed(&file(&format!("[base.build]\n{line}"))).is_ok()
