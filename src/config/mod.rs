@@ -2,11 +2,27 @@
 //!
 //! Everything that is wrong with a file is reported at once, each with its place. Nothing here asks a registry or an engine.
 
+mod document;
 mod family;
+mod load;
+mod naming;
+mod problem;
+mod raw;
+mod render;
+mod resolve;
+mod schema;
 mod template;
 
 pub use family::{
     Build, BuildContext, Cache, CacheTo, Family, HashFormat, Image, Provenance, Release, Retry, Secret,
     SecretSource, Smoke, Upstream, VersionSource,
 };
+pub use load::{Loaded, Overrides, load, parse};
+pub use naming::{TagError, render_tag};
+pub use problem::{ConfigErrors, Place, Problem, Severity};
+pub use render::{render, render_all};
+pub use schema::json_schema;
 pub use template::{Template, TemplateError};
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,14 @@ impl Template {
         })
     }
 
+    /// The text between the placeholders, in order, with literal braces as they are meant.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(text) => Some(text.as_str()),
+            Part::Placeholder(_) => None,
+        })
+    }
+
     /// The text with every placeholder filled in.
     ///
     /// # Errors

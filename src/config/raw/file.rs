@@ -1,0 +1,117 @@
+//! The file as a whole, and its small tables.
+
+use super::table::table;
+use super::values::{Prereleases, Promote, RootPath};
+use super::{RawBase, RawBuild, RawVariant, RawVersion};
+use crate::config::Template;
+use crate::config::document::{Map, Placed};
+use crate::domain::{ByteSize, Duration, Platform, Versioning};
+
+table! {
+    /// A family of container images, for splitbase.
+    RawFile {
+        /// Version of this format: 1.
+        "schema" schema: u32,
+        /// What the family is called and where it goes.
+        "family" family: RawFamily,
+        /// The image that every variant is built on.
+        "base" base: RawBase,
+        /// Build arguments whose value comes from somewhere: the argument's name and its source.
+        "versions" versions: Map<RawVersion>,
+        /// Build options of every image; `[base.build]`, `[variant.build]` and `[variants.NAME.build]` add to them.
+        "build" build: RawBuild,
+        /// Build cache.
+        "cache" cache: RawCache,
+        /// Defaults of every variant.
+        "variant" variant: RawVariant,
+        /// The variants, by name: 1 to 64 characters of `a-z 0-9 . _ -`, the first a letter or digit.
+        "variants" variants: Map<RawVariant>,
+        /// The smoke test of every variant; `[variants.NAME.smoke]` overrides it key by key.
+        "smoke" smoke: RawSmoke,
+        /// How a release ends.
+        "release" release: RawRelease,
+        /// What is tried again, and how often.
+        "retry" retry: RawRetry,
+    }
+    needs ["schema", "family", "variants"]
+    later {
+        "describe": "leave it out; the registry's page is kept by hand for now",
+        "sign": "leave it out; sign the digests that a release reports",
+        "prune": "leave it out; nothing is deleted yet",
+        "mirrors": "leave it out; copy the tags after a release",
+    }
+}
+
+table! {
+    /// What the family is called and where it goes.
+    RawFamily {
+        /// The family's name: 1 to 64 characters of `a-z 0-9 . _ -`, the first a letter or digit.
+        "name" name: String,
+        /// Where all tags go: `[HOST[:PORT]/]PATH`, without a tag. `{env.NAME}` is filled in. `--repository` and `SPLITBASE_REPOSITORY` override it.
+        "repository" repository: String,
+        /// Platforms of every image that does not name its own. Default: `["linux/amd64"]`.
+        "platforms" platforms: Vec<Placed<Platform>>,
+        /// How versions are written, and so how they are ordered. Default: `semver`.
+        "versioning" versioning: Versioning,
+    }
+    needs ["name"]
+    later {
+        "work-repository": "leave it out; machine tags go to `repository`",
+        "mirrors": "leave it out; copy the tags after a release",
+    }
+}
+
+table! {
+    /// Build cache.
+    RawCache {
+        /// References to read, on top of splitbase's own. Default: none.
+        "from" from: Vec<Placed<String>>,
+        /// Where to write: `registry`, `none`, or any `--cache-to` value with `{image}` and `{arch}`. Default: `registry`.
+        "to" to: Template,
+    }
+}
+
+table! {
+    /// A smoke test.
+    RawSmoke {
+        /// Program and arguments. A program with a slash is relative to this file.
+        "command" command: Vec<Placed<Template>>,
+        /// Files and folders, relative to this file: a change tests again, but does not rebuild. Default: none.
+        "inputs" inputs: Vec<Placed<RootPath>>,
+        /// Platforms to test. Default: all that the image is built for.
+        "platforms" platforms: Vec<Placed<Platform>>,
+        /// Environment of the command. `{env.NAME}` is filled in when the test runs.
+        "env" env: Map<Template>,
+        /// Longest time that one test may take. Default: `10m`.
+        "timeout" timeout: Duration,
+        /// Greatest sum of the uncompressed layers. Default: no limit.
+        "max-size" max_size: ByteSize,
+    }
+    later {
+        "max-growth": "leave it out; `max-size` limits the image",
+    }
+}
+
+table! {
+    /// How a release ends.
+    RawRelease {
+        /// Whether a release moves the aliases. Default: `auto`.
+        "promote" promote: Promote,
+        /// What a pre-release does to the aliases. Default: `no-aliases`.
+        "prereleases" prereleases: Prereleases,
+        /// Whether `{version}` and `{revision}` may be written into images, which then change with every release. Default: `false`.
+        "stamp-version" stamp_version: bool,
+    }
+}
+
+table! {
+    /// What is tried again, and how often.
+    RawRetry {
+        /// Attempts in all, at least 1. Default: 3.
+        "attempts" attempts: u32,
+        /// The pause after the first attempt, the second, …; the last one repeats. Default: `["15s", "30s"]`.
+        "delays" delays: Vec<Placed<Duration>>,
+        /// How often a build whose `RUN` failed is run again. Default: 0.
+        "build" build: u32,
+    }
+}
