@@ -10,5 +10,6 @@ pub mod inputs;
 pub mod plan;
 pub mod process;
 pub mod record;
+pub mod report;
 pub mod target;
 pub mod versions;
