@@ -52,6 +52,14 @@ fn run_word(outcome: RunOutcome) -> (&'static str, Style) {
     }
 }
 
+fn preposition(outcome: RunOutcome) -> &'static str {
+    if outcome == RunOutcome::Done {
+        "in"
+    } else {
+        "after"
+    }
+}
+
 /// Release tags that stand, then aliases.
 fn tags(image: &ImageReport) -> String {
     let tags = image.tags.iter().chain(&image.aliases);
@@ -162,16 +170,12 @@ fn ending(report: &Report) -> String {
     } else {
         format!(" (exit code {})", report.exit_code)
     };
-    let preposition = if report.outcome == RunOutcome::Done {
-        "in"
-    } else {
-        "after"
-    };
     format!(
-        "{} of {}: {} {preposition} {}{code}\n",
+        "{} of {}: {} {} {}{code}\n",
         subject(report.version.as_ref()),
         report.repository,
         paint(style, word),
+        preposition(report.outcome),
         text::seconds(text::duration(report.seconds)),
     )
 }
@@ -243,9 +247,10 @@ pub fn failures(report: &Report) -> String {
 pub fn markdown(report: &Report) -> String {
     let (word, _) = run_word(report.outcome);
     let mut text = format!(
-        "### {} of `{}`: {word} in {}\n\n",
+        "### {} of `{}`: {word} {} {}\n\n",
         subject(report.version.as_ref()),
         report.repository,
+        preposition(report.outcome),
         text::seconds(text::duration(report.seconds))
     );
     let (rows, left_out) = rows(report, false);
@@ -307,12 +312,31 @@ fn bold(word: &str) -> String {
     }
 }
 
-/// Foreign text in Markdown: nothing of it is a tag, a link or an image. Backticks stay: our own messages have them around commands.
+/// Foreign text in Markdown: nothing of it is a tag, a link or an image. Pairs of backticks stay: messages have them around commands, and
+/// between them nothing means anything.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('[', "\\[")
-        .replace('|', "\\|")
+    let parts: Vec<&str> = text.split('`').collect();
+    let paired = parts.len() % 2 == 1 && !text.contains("``");
+    let parts: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .map(|(index, part)| {
+            if paired && index % 2 == 1 {
+                return (*part).to_owned();
+            }
+            let mut escaped = String::with_capacity(part.len());
+            for character in part.chars() {
+                match character {
+                    '&' => escaped.push_str("&amp;"),
+                    '<' => escaped.push_str("&lt;"),
+                    '\\' | '[' | ']' | '*' | '_' | '|' | '#' => escaped.extend(['\\', character]),
+                    character => escaped.push(character),
+                }
+            }
+            escaped
+        })
+        .collect();
+    parts.join(if paired { "`" } else { "\\`" })
 }
 
 #[cfg(test)]
@@ -366,7 +390,7 @@ mod tests {
     #[test]
     fn as_markdown() {
         insta::assert_snapshot!(markdown(&fixture::failed()), @r"
-        ### release v1.2.3 of `docker.io/acme/devbox`: failed in 1m15s
+        ### release v1.2.3 of `docker.io/acme/devbox`: failed after 1m15s
 
         | image | platform | result | test | tags | time |
         | --- | --- | --- | --- | --- | ---: |
@@ -384,6 +408,15 @@ mod tests {
 
         > look inside: `docker run -it --rm --platform linux/arm64 docker.io/acme/devbox@sha256:…`
         ");
+    }
+
+    #[test]
+    fn foreign_text_is_no_markup() {
+        assert_eq!(
+            escape("see <b>[x](y)</b> and `a < b [1]`"),
+            "see &lt;b>\\[x\\](y)&lt;/b> and `a < b [1]`"
+        );
+        assert_eq!(escape("odd ` and <b>"), "odd \\` and &lt;b>");
     }
 
     #[test]
