@@ -25,6 +25,25 @@ struct Running {
     run: u32,
 }
 
+impl Running {
+    /// `3 cached, 2 run`; nothing as long as there is nothing to count.
+    fn counts(&self) -> String {
+        if self.cached + self.run > 0 {
+            format!("{} cached, {} run", self.cached, self.run)
+        } else {
+            String::new()
+        }
+    }
+}
+
+/// Columns of the lines of running steps, the same for all of them.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    name: usize,
+    counts: usize,
+    all: usize,
+}
+
 /// What of a run is shown live.
 #[derive(Debug)]
 pub(super) struct Screen {
@@ -111,11 +130,24 @@ impl Screen {
             .max()
             .unwrap_or(0)
             .min(width.saturating_sub(2) * 9 / 20);
+        let counts = self
+            .running
+            .values()
+            .take(shown)
+            .map(|running| running.counts().len());
+        let counts_width = counts.max().unwrap_or(0);
         let mut lines: Vec<String> = self
             .running
             .iter()
             .take(shown)
-            .map(|(step, running)| running_line(spinner, step, running, name_width, now, width))
+            .map(|(step, running)| {
+                let columns = Columns {
+                    name: name_width,
+                    counts: counts_width,
+                    all: width,
+                };
+                running_line(spinner, step, running, now, columns)
+            })
             .collect();
         let hidden = self.running.len() - shown;
         if hidden > 0 {
@@ -137,8 +169,8 @@ impl Screen {
             line.push(FAINT, &"─".repeat(BAR - filled));
             line.push(PLAIN, "  ");
         }
-        let (ended, total) = (text::number(ended), text::number(self.total));
-        line.push(PLAIN, &format!("{ended}/{total} done"));
+        let (done, total) = (text::number(self.done), text::number(self.total));
+        line.push(PLAIN, &format!("{done}/{total} done"));
         if !self.running.is_empty() {
             line.push(PLAIN, &format!(", {} running", self.running.len()));
         }
@@ -156,33 +188,22 @@ impl Screen {
 }
 
 /// `⠋ build/base/linux-amd64  [2/3] RUN apt-get …  3 cached, 2 run   12s`: the counts and the time flush right.
-fn running_line(
-    spinner: &str,
-    step: &StepId,
-    running: &Running,
-    name_width: usize,
-    now: Instant,
-    width: usize,
-) -> String {
+fn running_line(spinner: &str, step: &StepId, running: &Running, now: Instant, columns: Columns) -> String {
     let elapsed = text::whole_seconds(now.saturating_duration_since(running.since));
     let elapsed = format!("{elapsed:>7}");
-    let counts = if running.cached + running.run > 0 {
-        format!("{} cached, {} run", running.cached, running.run)
-    } else {
-        String::new()
-    };
-    let mut line = Line::new(width);
+    let counts = running.counts();
+    let mut line = Line::new(columns.all);
     line.push(NAME, spinner);
     line.push(PLAIN, " ");
     line.push(
         PLAIN,
-        &text::pad(&text::cut_middle(step.as_str(), name_width), name_width),
+        &text::pad(&text::cut_middle(step.as_str(), columns.name), columns.name),
     );
     line.push(PLAIN, "  ");
-    let left = width.saturating_sub(line.used);
+    let left = columns.all.saturating_sub(line.used);
     // The counts go first where it is narrow.
-    let right = if left >= STAGE_LEAST + 2 + text::width(&counts) + elapsed.len() {
-        format!("{counts}{elapsed}")
+    let right = if !counts.is_empty() && left >= STAGE_LEAST + 2 + columns.counts + elapsed.len() {
+        format!(" {counts:>counts_width$}{elapsed}", counts_width = columns.counts)
     } else {
         elapsed
     };
@@ -264,9 +285,9 @@ mod tests {
         let (screen, start) = screen();
         let frame = bare(&screen.frame(start + Duration::from_secs(65), 80, 24));
         insta::assert_snapshot!(frame, @r"
-        ⠋ build/variant/omos/linux-arm64      [2/3] RUN apt-ge… 3 cached, 12 run  1m05s
+        ⠋ build/variant/omos/linux-arm64      [2/3] RUN apt-g…  3 cached, 12 run  1m05s
         ⠋ build/variant/with-pi/linux-arm64   [3/3] RUN echo…   3 cached, 12 run  1m05s
-        ⠋ build/varia…-on-and-on/linux-arm64  exporting to ima… 3 cached, 12 run  1m05s
+        ⠋ build/varia…-on-and-on/linux-arm64  exporting to im…  3 cached, 12 run  1m05s
         ⠋ smoke/variant/omos/linux-amd64                                            15s
         ────────────────────  1/1,234 done, 4 running  1m05s
         ");
@@ -277,8 +298,8 @@ mod tests {
         let (screen, start) = screen();
         let frame = bare(&screen.frame(start + Duration::from_secs(65), 140, 24));
         insta::assert_snapshot!(frame, @r"
-        ⠋ build/variant/omos/linux-arm64                                 [2/3] RUN apt-get update && apt-get install -y --… 3 cached, 12 run  1m05s
-        ⠋ build/variant/with-pi/linux-arm64                              [3/3] RUN echo 日本語のテキストがここにあります日… 3 cached, 12 run  1m05s
+        ⠋ build/variant/omos/linux-arm64                                 [2/3] RUN apt-get update && apt-get install -y -…  3 cached, 12 run  1m05s
+        ⠋ build/variant/with-pi/linux-arm64                              [3/3] RUN echo 日本語のテキストがここにあります…   3 cached, 12 run  1m05s
         ⠋ build/variant/a-vari…ong-name-that-goes-on-and-on/linux-arm64  exporting to image                                 3 cached, 12 run  1m05s
         ⠋ smoke/variant/omos/linux-amd64                                                                                                        15s
         ────────────────────  1/1,234 done, 4 running  1m05s

@@ -364,7 +364,7 @@ mod tests {
         let grid = terminal.0.lock().unwrap();
         insta::assert_snapshot!(grid.text(), @r"
         ↻ build/base/linux-amd64  push `base-aaaaaaaaaaaa-amd64-staging`: attempt 1 of 3
-         failed: 503 service unavailable; again in 15.0s
+         failed: 503 service unavailable; again in 15s
         ✓ build/base/linux-amd64  built in 3.2s (2 cached, 5 run)
         warning: build/base/linux-arm64: build cache was not exported: 100% full, retry
         later

@@ -123,13 +123,17 @@ pub(crate) fn ending(
     ending
 }
 
-/// How a retry reads, without the step's id: `attempt 1 of 3 failed: push: 503; again in 15.0s`.
+/// How a retry reads, without the step's id: `attempt 1 of 3 failed: push: 503; again in 15s`.
 pub(crate) fn retry(attempted: &str, attempt: u32, of: u32, reason: &str, pause: Duration) -> String {
     format!(
         "{}: attempt {attempt} of {of} failed: {}; again in {}",
         text::clean(attempted),
         text::clean(reason),
-        text::seconds(pause)
+        if pause.subsec_millis() == 0 {
+            text::whole_seconds(pause)
+        } else {
+            text::seconds(pause)
+        }
     )
 }
 

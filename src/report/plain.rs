@@ -271,7 +271,7 @@ mod tests {
         12:00:01 build/base/linux-amd64: [2/3] RUN apt-get update
         12:00:01 build/base/linux-amd64: | Get:1 http://deb.example.org
         12:00:01 build/base/linux-amd64: | ::set-output name=x::y ##[add-mask]z
-        12:00:01 build/base/linux-amd64: push `base-aaaaaaaaaaaa-amd64-staging`: attempt 1 of 3 failed: 503 service unavailable; again in 15.0s
+        12:00:01 build/base/linux-amd64: push `base-aaaaaaaaaaaa-amd64-staging`: attempt 1 of 3 failed: 503 service unavailable; again in 15s
         12:00:01 build/base/linux-amd64: built in 3.2s (2 cached, 5 run)
         12:00:01 build/base/linux-arm64: warning: build cache was not exported: 100% full, retry later
         12:00:01 build/variant/omos/linux-amd64: started: a build argument changed
@@ -302,7 +302,7 @@ mod tests {
         12:00:01 6 steps: 1 build, 1 smoke test, 1 index, 1 tag, 1 alias, 1 record
         12:00:01 build/base/linux-amd64: started: absent
         12:00:01 build/base/linux-arm64: started: absent
-        12:00:01 build/base/linux-amd64: push `base-aaaaaaaaaaaa-amd64-staging`: attempt 1 of 3 failed: 503 service unavailable; again in 15.0s
+        12:00:01 build/base/linux-amd64: push `base-aaaaaaaaaaaa-amd64-staging`: attempt 1 of 3 failed: 503 service unavailable; again in 15s
         ::group::build/base/linux-amd64 (3.2s)
         12:00:01 [1/3] FROM debian:13
         12:00:01 [2/3] RUN apt-get update
