@@ -247,106 +247,8 @@ impl Drop for Live {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{self, build, output, progress, started};
+    use super::super::terminal::{Terminal, WIDTH};
     use super::*;
-    use indicatif::TermLike;
-    use std::io;
-
-    /// A terminal of 80 columns as far as indicatif needs one: a grid and a cursor.
-    #[derive(Debug, Clone, Default)]
-    struct Terminal(Arc<Mutex<Grid>>);
-
-    #[derive(Debug, Default)]
-    struct Grid {
-        lines: Vec<Vec<char>>,
-        row: usize,
-        column: usize,
-        frames: Vec<String>,
-    }
-
-    const WIDTH: usize = 80;
-
-    impl Grid {
-        fn put(&mut self, character: char) {
-            match character {
-                '\n' => (self.row, self.column) = (self.row + 1, 0),
-                '\r' => self.column = 0,
-                character => {
-                    if self.column == WIDTH {
-                        (self.row, self.column) = (self.row + 1, 0);
-                    }
-                    if self.lines.len() <= self.row {
-                        self.lines.resize(self.row + 1, Vec::new());
-                    }
-                    let line = &mut self.lines[self.row];
-                    if line.len() <= self.column {
-                        line.resize(self.column + 1, ' ');
-                    }
-                    line[self.column] = character;
-                    self.column += 1;
-                }
-            }
-        }
-
-        fn text(&self) -> String {
-            let lines: Vec<String> = self
-                .lines
-                .iter()
-                .map(|line| line.iter().collect::<String>().trim_end().to_owned())
-                .collect();
-            lines.join("\n").trim_end().to_owned()
-        }
-    }
-
-    impl TermLike for Terminal {
-        fn width(&self) -> u16 {
-            80
-        }
-        fn height(&self) -> u16 {
-            24
-        }
-        fn move_cursor_up(&self, by: usize) -> io::Result<()> {
-            let mut grid = self.0.lock().unwrap();
-            grid.row = grid.row.checked_sub(by).expect("the cursor stays on the screen");
-            Ok(())
-        }
-        fn move_cursor_down(&self, by: usize) -> io::Result<()> {
-            self.0.lock().unwrap().row += by;
-            Ok(())
-        }
-        fn move_cursor_right(&self, by: usize) -> io::Result<()> {
-            self.0.lock().unwrap().column += by;
-            Ok(())
-        }
-        fn move_cursor_left(&self, by: usize) -> io::Result<()> {
-            let mut grid = self.0.lock().unwrap();
-            grid.column = grid.column.saturating_sub(by);
-            Ok(())
-        }
-        fn write_line(&self, text: &str) -> io::Result<()> {
-            self.write_str(text)?;
-            self.write_str("\n")
-        }
-        fn write_str(&self, text: &str) -> io::Result<()> {
-            let mut grid = self.0.lock().unwrap();
-            text.chars().for_each(|character| grid.put(character));
-            Ok(())
-        }
-        fn clear_line(&self) -> io::Result<()> {
-            let mut grid = self.0.lock().unwrap();
-            grid.column = 0;
-            let row = grid.row;
-            if let Some(line) = grid.lines.get_mut(row) {
-                line.clear();
-            }
-            Ok(())
-        }
-        fn flush(&self) -> io::Result<()> {
-            let mut grid = self.0.lock().unwrap();
-            let text = grid.text();
-            grid.frames.push(text);
-            Ok(())
-        }
-    }
 
     fn live(verbosity: Verbosity) -> (Live, Terminal) {
         let terminal = Terminal::default();
@@ -361,8 +263,7 @@ mod tests {
             live.event(&event);
         }
         live.finish();
-        let grid = terminal.0.lock().unwrap();
-        insta::assert_snapshot!(grid.text(), @r"
+        insta::assert_snapshot!(terminal.text(), @r"
         ↻ build/base/linux-amd64  push `base-aaaaaaaaaaaa-amd64-staging`: attempt 1 of 3
          failed: 503 service unavailable; again in 15s
         ✓ build/base/linux-amd64  built in 3.2s (2 cached, 5 run)
@@ -386,7 +287,7 @@ mod tests {
         for number in 0..3 {
             live.event(&output(base.clone(), &format!("\x1b[31mline {number}")));
         }
-        let screen = terminal.0.lock().unwrap().text();
+        let screen = terminal.text();
         let lines: Vec<&str> = screen.lines().collect();
         assert_eq!(lines.len(), 4, "{screen}");
         assert_eq!(lines[2], "build/base/linux-amd64 | line 2");
@@ -394,7 +295,7 @@ mod tests {
         assert!(lines[3].ends_with("1 cached, 2 run     0s"), "{screen}");
         live.finish();
         live.finish();
-        assert_eq!(terminal.0.lock().unwrap().text().lines().count(), 3);
+        assert_eq!(terminal.text().lines().count(), 3);
     }
 
     #[test]
@@ -403,6 +304,6 @@ mod tests {
         live.event(&started(build("base", "linux/amd64"), "absent"));
         live.event(&fixture::warning("odd"));
         drop(live);
-        assert_eq!(terminal.0.lock().unwrap().text(), "warning: odd");
+        assert_eq!(terminal.text(), "warning: odd");
     }
 }

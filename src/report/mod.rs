@@ -11,6 +11,7 @@ mod frame;
 mod github;
 mod json;
 mod live;
+mod markdown;
 mod output;
 mod phase;
 mod plain;
@@ -24,14 +25,17 @@ pub mod text;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod terminal;
 
 pub use github::{GithubError, Outputs, outputs_of_plan, outputs_of_report, publish};
 pub use json::{EVENT_SCHEMA, JsonLines};
 pub use live::Live;
+pub use markdown::markdown;
 pub use output::Output;
 pub use plain::{Plain, PlainStyle};
 pub use plan::{PlanView, plan};
 pub use progress::{Clock, ProgressMode, Reporter, Settings, Tee, Verbosity, reporter};
 pub use status::{Status, StatusAlias, StatusRelease, status};
 pub use style::ColorMode;
-pub use summary::{failures, markdown, summary};
+pub use summary::{failures, summary};

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 /// Rows of a table that are shown without `-v`; beyond them, those in which nothing happened are counted.
 const ROWS: usize = 60;
-/// Columns of a failure's message that `::` must not begin: see [`failures`].
+/// What quoted output stands behind: see [`failures`].
 const QUOTE: &str = "  | ";
 
 /// The first 12 hex digits of a digest, behind its algorithm.
@@ -19,11 +19,11 @@ pub(super) fn short(digest: &Digest) -> String {
 }
 
 /// What a release is called in a sentence: `v1.2.3`, or `run` where there is none.
-fn subject(version: Option<&Version>) -> String {
+pub(super) fn subject(version: Option<&Version>) -> String {
     version.map_or_else(|| "run".to_owned(), |version| format!("release {version}"))
 }
 
-fn image_word(outcome: ImageOutcome) -> (&'static str, Style) {
+pub(super) fn image_word(outcome: ImageOutcome) -> (&'static str, Style) {
     match outcome {
         ImageOutcome::Built => ("built", GOOD),
         ImageOutcome::Reused => ("reused", PLAIN),
@@ -33,7 +33,7 @@ fn image_word(outcome: ImageOutcome) -> (&'static str, Style) {
     }
 }
 
-fn smoke_word(outcome: SmokeOutcome) -> (&'static str, Style) {
+pub(super) fn smoke_word(outcome: SmokeOutcome) -> (&'static str, Style) {
     match outcome {
         SmokeOutcome::Passed => ("passed", GOOD),
         SmokeOutcome::PassedBefore => ("passed before", PLAIN),
@@ -43,7 +43,7 @@ fn smoke_word(outcome: SmokeOutcome) -> (&'static str, Style) {
     }
 }
 
-fn run_word(outcome: RunOutcome) -> (&'static str, Style) {
+pub(super) fn run_word(outcome: RunOutcome) -> (&'static str, Style) {
     match outcome {
         RunOutcome::Done => ("done", GOOD),
         RunOutcome::Failed => ("failed", BAD),
@@ -52,19 +52,12 @@ fn run_word(outcome: RunOutcome) -> (&'static str, Style) {
     }
 }
 
-fn preposition(outcome: RunOutcome) -> &'static str {
+pub(super) fn preposition(outcome: RunOutcome) -> &'static str {
     if outcome == RunOutcome::Done {
         "in"
     } else {
         "after"
     }
-}
-
-/// Release tags that stand, then aliases.
-fn tags(image: &ImageReport) -> String {
-    let tags = image.tags.iter().chain(&image.aliases);
-    let tags: Vec<String> = tags.map(ToString::to_string).collect();
-    tags.join(", ")
 }
 
 /// Whether nothing happened to a platform image, so that it may be left out of a long table.
@@ -77,7 +70,7 @@ fn is_quiet(platform: &PlatformReport) -> bool {
 }
 
 /// The platform images that a table shows, and how many it leaves out.
-fn rows(report: &Report, all: bool) -> (Vec<(&ImageReport, &PlatformReport)>, usize) {
+pub(super) fn rows(report: &Report, all: bool) -> (Vec<(&ImageReport, &PlatformReport)>, usize) {
     let mut rows: Vec<_> = report
         .images
         .iter()
@@ -95,7 +88,7 @@ fn rows(report: &Report, all: bool) -> (Vec<(&ImageReport, &PlatformReport)>, us
     (rows, left_out)
 }
 
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     if seconds > 0.0 {
         text::seconds(text::duration(seconds))
     } else {
@@ -242,103 +235,6 @@ pub fn failures(report: &Report) -> String {
     text
 }
 
-/// The same for `GITHUB_STEP_SUMMARY`: Markdown.
-#[must_use]
-pub fn markdown(report: &Report) -> String {
-    let (word, _) = run_word(report.outcome);
-    let mut text = format!(
-        "### {} of `{}`: {word} {} {}\n\n",
-        subject(report.version.as_ref()),
-        report.repository,
-        preposition(report.outcome),
-        text::seconds(text::duration(report.seconds))
-    );
-    let (rows, left_out) = rows(report, false);
-    if !rows.is_empty() {
-        text.push_str(
-            "| image | platform | result | test | tags | time |\n| --- | --- | --- | --- | --- | ---: |\n",
-        );
-        for (image, platform) in rows {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} |",
-                image.image,
-                platform.platform,
-                bold(image_word(platform.outcome).0),
-                bold(smoke_word(platform.smoke).0),
-                tags(image),
-                time(platform.seconds)
-            );
-        }
-    }
-    if left_out > 0 {
-        let more = text::count(left_out, "platform image", "platform images");
-        let _ = writeln!(text, "\n… and {more} more");
-    }
-    for failure in &report.failures {
-        let head = format!(
-            "\n**`{}`**: {}\n",
-            failure.step,
-            escape(&text::clean(&failure.message))
-        );
-        text.push_str(&head);
-        let lines: Vec<String> = failure
-            .output
-            .iter()
-            .flat_map(|line| text::clean_lines(line))
-            .collect();
-        if !lines.is_empty() {
-            // Indented by four, no text can end the block.
-            text.push('\n');
-            for line in lines {
-                let _ = writeln!(text, "    {line}");
-            }
-        }
-        for hint in &failure.hints {
-            let _ = writeln!(text, "\n> {}", escape(&text::clean(hint)));
-        }
-    }
-    for warning in &report.warnings {
-        let _ = writeln!(text, "\nwarning: {}", escape(&text::clean(warning)));
-    }
-    text
-}
-
-fn bold(word: &str) -> String {
-    if word == "failed" {
-        format!("**{word}**")
-    } else {
-        word.to_owned()
-    }
-}
-
-/// Foreign text in Markdown: nothing of it is a tag, a link or an image. Pairs of backticks stay: messages have them around commands, and
-/// between them nothing means anything.
-fn escape(text: &str) -> String {
-    let parts: Vec<&str> = text.split('`').collect();
-    let paired = parts.len() % 2 == 1 && !text.contains("``");
-    let parts: Vec<String> = parts
-        .iter()
-        .enumerate()
-        .map(|(index, part)| {
-            if paired && index % 2 == 1 {
-                return (*part).to_owned();
-            }
-            let mut escaped = String::with_capacity(part.len());
-            for character in part.chars() {
-                match character {
-                    '&' => escaped.push_str("&amp;"),
-                    '<' => escaped.push_str("&lt;"),
-                    '\\' | '[' | ']' | '*' | '_' | '|' | '#' => escaped.extend(['\\', character]),
-                    character => escaped.push(character),
-                }
-            }
-            escaped
-        })
-        .collect();
-    parts.join(if paired { "`" } else { "\\`" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{self, bare};
@@ -388,38 +284,6 @@ mod tests {
     }
 
     #[test]
-    fn as_markdown() {
-        insta::assert_snapshot!(markdown(&fixture::failed()), @r"
-        ### release v1.2.3 of `docker.io/acme/devbox`: failed after 1m15s
-
-        | image | platform | result | test | tags | time |
-        | --- | --- | --- | --- | --- | ---: |
-        | base | linux/amd64 | reused | not tested |  | - |
-        | base | linux/arm64 | reused | not tested |  | - |
-        | variant/omos | linux/amd64 | reused | passed before |  | - |
-        | variant/omos | linux/arm64 | built | **failed** |  | 1m12s |
-
-        **`smoke/variant/omos/linux-arm64`**: `scripts/smoke-test.sh --variant omos` ended with 1
-
-            ok: node
-            ::error::not ok: omos
-
-        > the whole output is in `smoke-omos.log`
-
-        > look inside: `docker run -it --rm --platform linux/arm64 docker.io/acme/devbox@sha256:…`
-        ");
-    }
-
-    #[test]
-    fn foreign_text_is_no_markup() {
-        assert_eq!(
-            escape("see <b>[x](y)</b> and `a < b [1]`"),
-            "see &lt;b>\\[x\\](y)&lt;/b> and `a < b [1]`"
-        );
-        assert_eq!(escape("odd ` and <b>"), "odd \\` and &lt;b>");
-    }
-
-    #[test]
     fn a_thousand_variants_stay_readable() {
         let mut report = fixture::done();
         let variant = report.images[1].clone();
@@ -437,7 +301,7 @@ mod tests {
         assert!(short.contains("… and 2,003 platform images more"), "{short}");
         assert!(short.contains("variant/omos  linux/arm64  built"), "{short}");
         assert!(summary(&report, true).lines().count() > 4_000);
-        assert!(markdown(&report).len() < 100_000);
+        assert!(super::super::markdown(&report).len() < 100_000);
     }
 
     #[test]
