@@ -8,5 +8,6 @@ pub mod environment;
 pub mod inputs;
 pub mod process;
 pub mod record;
+pub mod report;
 pub mod target;
 pub mod versions;

@@ -1,0 +1,146 @@
+//! What the tags of a family point at, for people.
+
+use super::style::{FAINT, HEADING, NAME, ODD, paint};
+use super::summary::short;
+use super::table::{Cell, Table};
+use super::text;
+use crate::domain::{Digest, ImageId, Repository, Tag, Version};
+use crate::record::RecordState;
+use std::fmt::Write as _;
+
+/// A release that the registry knows of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRelease {
+    /// Its version.
+    pub version: Version,
+    /// How far it has come.
+    pub state: RecordState,
+    /// When its record was last written.
+    pub updated: jiff::Timestamp,
+}
+
+/// An alias and what it points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusAlias {
+    /// The alias.
+    pub alias: Tag,
+    /// The image that it is for.
+    pub image: ImageId,
+    /// What it points at; `None` where it is absent.
+    pub digest: Option<Digest>,
+    /// The release that this digest is of, where it is known.
+    pub version: Option<Version>,
+    /// What is odd about it: `moved by somebody else`.
+    pub note: Option<String>,
+}
+
+/// What `status` shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The repository.
+    pub repository: Repository,
+    /// The newest release, where there is a record.
+    pub newest: Option<StatusRelease>,
+    /// The aliases of the family.
+    pub aliases: Vec<StatusAlias>,
+}
+
+/// `not-promoted`, as the record spells it, in words.
+const fn state_word(state: RecordState) -> &'static str {
+    match state {
+        RecordState::Planned => "unfinished: nothing is published yet",
+        RecordState::Publishing => "unfinished: tags are being written",
+        RecordState::Done => "done",
+        RecordState::NotPromoted => "not promoted: its aliases have not moved",
+        RecordState::Failed => "failed",
+    }
+}
+
+/// The status as text.
+#[must_use]
+pub fn status(status: &Status) -> String {
+    let newest = match &status.newest {
+        Some(release) => {
+            let time = release.updated.strftime("%Y-%m-%d %H:%M UTC");
+            let state = state_word(release.state);
+            format!("{}, {state}, {time}", paint(HEADING, release.version.as_str()))
+        }
+        None => "none".to_owned(),
+    };
+    let mut text = format!(
+        "{}  {}\n{}  {newest}\n",
+        paint(FAINT, "repository    "),
+        status.repository,
+        paint(FAINT, "newest release")
+    );
+    if status.aliases.is_empty() {
+        return text;
+    }
+    let mut table = Table::default();
+    for alias in &status.aliases {
+        let version = match (&alias.version, &alias.digest) {
+            (Some(version), _) => Cell::new(version.to_string()),
+            (None, Some(_)) => Cell::new("unknown").style(ODD),
+            (None, None) => Cell::new("absent").style(ODD),
+        };
+        table.row([
+            Cell::new(alias.alias.to_string()).style(NAME),
+            version,
+            alias.image.to_string().into(),
+            Cell::new(alias.digest.as_ref().map(short).unwrap_or_default()).style(FAINT),
+            Cell::new(text::clean(alias.note.as_deref().unwrap_or_default())).style(ODD),
+        ]);
+    }
+    let _ = write!(text, "\n{}\n{}", paint(HEADING, "aliases"), table.render("  "));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{self, bare};
+    use super::*;
+
+    #[test]
+    fn aliases_and_what_they_point_at() {
+        let alias = |name: &str, digest, version: Option<&str>, note: Option<&str>| StatusAlias {
+            alias: fixture::tag(name),
+            image: fixture::image("variant/omos"),
+            digest,
+            version: version.map(|version| version.parse().unwrap()),
+            note: note.map(str::to_owned),
+        };
+        let mut shown = Status {
+            repository: "acme/devbox".parse().unwrap(),
+            newest: Some(StatusRelease {
+                version: "v1.2.3".parse().unwrap(),
+                state: RecordState::Done,
+                updated: fixture::clock(),
+            }),
+            aliases: vec![
+                alias("latest-omos", Some(fixture::digest(1)), Some("v1.2.3"), None),
+                alias(
+                    "1.2-omos",
+                    Some(fixture::digest(2)),
+                    None,
+                    Some("moved by somebody else"),
+                ),
+                alias("edge", None, None, None),
+            ],
+        };
+        insta::assert_snapshot!(bare(&status(&shown)), @r"
+        repository      docker.io/acme/devbox
+        newest release  v1.2.3, done, 2026-11-20 12:00 UTC
+
+        aliases
+          latest-omos  v1.2.3   variant/omos  sha256:010101010101
+          1.2-omos     unknown  variant/omos  sha256:020202020202  moved by somebody else
+          edge         absent   variant/omos
+        ");
+        shown.newest = None;
+        shown.aliases.clear();
+        insta::assert_snapshot!(bare(&status(&shown)), @r"
+        repository      docker.io/acme/devbox
+        newest release  none
+        ");
+    }
+}
