@@ -34,10 +34,9 @@ pub(super) struct Before {
 
 /// Looks what the engine holds of the image. Two children side by side, about 20 ms.
 pub(super) async fn before(image: &str, environment: &Environment) -> Before {
-    let (containers, known) = tokio::join!(
-        containers_of(image, environment),
-        docker(&["image", "inspect", "--format", "{{.Id}}", image], environment)
-    );
+    let question = ["image", "inspect", "--format", "{{.Id}}", image];
+    let (containers, known) =
+        tokio::join!(containers_of(image, environment), docker(&question, environment));
     Before {
         containers,
         // When the engine does not tell, the image counts as somebody's.
