@@ -345,7 +345,9 @@ mod tests {
     #[tokio::test]
     async fn every_line_arrives_and_long_ones_are_cut() {
         let script = "seq 1 20000; head -c 3000000 /dev/zero | tr '\\0' x";
-        let got = output(&sh(script), None, &CancellationToken::new()).await.unwrap();
+        let got = output(&sh(script), None, &CancellationToken::new())
+            .await
+            .unwrap();
         let lines: Vec<&str> = got.stdout.lines().collect();
         assert_eq!(lines.len(), 20_003);
         assert_eq!(lines[19_999], "20000");
@@ -355,9 +357,12 @@ mod tests {
     #[tokio::test]
     async fn a_time_out_ends_grandchildren_that_ignore_it() {
         let start = Instant::now();
-        let script = "trap '' TERM INT; sh -c 'trap \"\" TERM INT; echo $$; sleep 1000; sleep 1000'; sleep 1000";
+        let script =
+            "trap '' TERM INT; sh -c 'trap \"\" TERM INT; echo $$; sleep 1000; sleep 1000'; sleep 1000";
         let limit = Some(Duration::from_millis(300));
-        let got = output(&sh(script), limit, &CancellationToken::new()).await.unwrap();
+        let got = output(&sh(script), limit, &CancellationToken::new())
+            .await
+            .unwrap();
         assert_eq!(got.ended, Ended::TimedOut);
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         assert!(gone(&got.stdout).await, "{got:?}");
@@ -384,16 +389,17 @@ mod tests {
     #[tokio::test]
     async fn a_grandchild_of_another_session_does_not_hold_it_up() {
         let start = Instant::now();
-        let got = output(
-            &sh("setsid sleep 20 & echo $!"),
-            None,
-            &CancellationToken::new(),
-        )
-        .await
-        .unwrap();
+        let got = output(&sh("setsid sleep 20 & echo $!"), None, &CancellationToken::new())
+            .await
+            .unwrap();
         assert_eq!(got.ended, Ended::Exited(0));
         assert!(start.elapsed() < Duration::from_secs(5));
-        let pid = got.stdout.trim().parse().ok().and_then(rustix::process::Pid::from_raw);
+        let pid = got
+            .stdout
+            .trim()
+            .parse()
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
         let _ = rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL);
     }
 

@@ -58,7 +58,10 @@ pub(crate) fn smoke_step(repository: &str) -> SmokeStep {
 }
 
 /// A variable of the process.
-#[expect(clippy::disallowed_methods, reason = "tests are told by variables where the engine is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by variables where the engine is"
+)]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -80,7 +83,10 @@ pub(crate) fn read(path: &Path) -> String {
 }
 
 /// Runs a program to its end and returns what it prints, both streams.
-#[expect(clippy::disallowed_methods, reason = "witnesses are not run through what is tested")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "witnesses are not run through what is tested"
+)]
 pub(crate) fn witness(program: &str, args: &[&str], env: &[(&str, &str)]) -> String {
     let output = std::process::Command::new(program)
         .args(args)
@@ -160,14 +166,99 @@ impl Drop for TestRegistry {
 
 /// Copies the busybox of `architecture` into `dir` as `busybox`.
 pub(crate) fn busybox(dir: &Path, architecture: &str) {
-    let from = variable("SPLITBASE_TEST_BUSYBOX_DIR").unwrap_or_else(|| "/var/tmp/splitbase-engine/busybox".into());
+    let from =
+        variable("SPLITBASE_TEST_BUSYBOX_DIR").unwrap_or_else(|| "/var/tmp/splitbase-engine/busybox".into());
     let from = Path::new(&from).join(format!("busybox-{architecture}"));
-    std::fs::copy(&from, dir.join("busybox"))
-        .unwrap_or_else(|error| panic!("copy `{}`: {error}; `scripts/engine install` gets it", from.display()));
+    std::fs::copy(&from, dir.join("busybox")).unwrap_or_else(|error| {
+        panic!(
+            "copy `{}`: {error}; `scripts/engine install` gets it",
+            from.display()
+        )
+    });
 }
 
 /// The socket of the engine with the classic image store.
 pub(crate) fn classic_host() -> String {
     variable("SPLITBASE_TEST_CLASSIC_HOST")
         .unwrap_or_else(|| "unix:///var/tmp/splitbase-engine/classic/docker.sock".to_owned())
+}
+
+/// What a [`FaultyRegistry`] does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Hands it on.
+    None,
+    /// Answers with this status.
+    Status(u16),
+    /// Never answers.
+    Hang,
+}
+
+/// A proxy before a registry, which fails where a test wants it to.
+pub(crate) struct FaultyRegistry {
+    address: String,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl FaultyRegistry {
+    /// Starts one; `fault` is asked with method and path of each request.
+    pub(crate) async fn start(
+        registry: &TestRegistry,
+        fault: impl Fn(&str, &str) -> Fault + Send + Sync + 'static,
+    ) -> Self {
+        // The client insists on one, though nothing here speaks TLS.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        let upstream = registry.address().replace("localhost", "127.0.0.1");
+        let fault = std::sync::Arc::new(fault);
+        let handler = move |request: axum::extract::Request| {
+            let (client, upstream, fault) = (client.clone(), upstream.clone(), fault.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                match fault(parts.method.as_str(), parts.uri.path()) {
+                    Fault::None => {}
+                    Fault::Status(status) => {
+                        let mut response = axum::response::Response::default();
+                        *response.status_mut() = axum::http::StatusCode::from_u16(status).unwrap();
+                        return response;
+                    }
+                    Fault::Hang => std::future::pending::<()>().await,
+                }
+                let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+                let sent = client
+                    .request(parts.method, format!("http://{upstream}{}", parts.uri))
+                    .headers(parts.headers)
+                    .body(body)
+                    .send()
+                    .await
+                    .unwrap();
+                let (status, headers) = (sent.status(), sent.headers().clone());
+                let mut response =
+                    axum::response::Response::new(axum::body::Body::from(sent.bytes().await.unwrap()));
+                *response.status_mut() = status;
+                *response.headers_mut() = headers;
+                response
+            }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("localhost:{}", listener.local_addr().unwrap().port());
+        let router = axum::Router::new().fallback(handler);
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, server }
+    }
+
+    /// `localhost:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl Drop for FaultyRegistry {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }

@@ -40,6 +40,10 @@ impl Default for Limits {
 
 /// What an attempt needs beyond its step.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, each named where it is given"
+)]
 pub struct BuildOptions<'a> {
     /// The family's root.
     pub root: &'a Path,
@@ -160,7 +164,16 @@ pub async fn build(
         BuildFailure::new(FailureClass::EngineLost, error.to_string())
             .with_hint("install the docker client and its buildx plugin")
     })?;
-    outcome(step, options, ended, cancel, state.progress, state.stalled, &metadata_file).await
+    outcome(
+        step,
+        options,
+        ended,
+        cancel,
+        state.progress,
+        state.stalled,
+        &metadata_file,
+    )
+    .await
 }
 
 /// What came of it.
@@ -199,7 +212,8 @@ async fn outcome(
         )),
         (_, Some(Stalled::Cache(limit))) => {
             let limit = crate::domain::Duration(limit);
-            let why = format!("the build cache was not exported: nothing moved for {limit}, so it was given up");
+            let why =
+                format!("the build cache was not exported: nothing moved for {limit}, so it was given up");
             good_without_cache(&progress, why.clone())
                 .ok_or_else(|| BuildFailure::new(FailureClass::Unknown, why).with_output_of(&progress))
         }
@@ -216,7 +230,7 @@ async fn outcome(
             let limit = step.timeout.unwrap_or(crate::domain::Duration::from_secs(0));
             let why = format!("the build cache was not exported: the build's {limit} were over");
             good_without_cache(&progress, why).ok_or_else(|| {
-                let stage = progress.stage().unwrap_or_else(|| "nothing".to_owned());
+                let stage = progress.last_stage().unwrap_or("its start");
                 BuildFailure::new(
                     FailureClass::TimedOut,
                     format!("the build took longer than {limit}; it was at `{stage}`"),

@@ -57,7 +57,9 @@ impl BuilderError {
         let hint = match self {
             Self::NoDocker => "install the docker client, version 28 or later, with its buildx plugin",
             Self::Spawn(_) => "see whether `docker` on the PATH can be run",
-            Self::NoBuildx => "install the buildx plugin, version 0.20 or later (package `docker-buildx` or `docker-buildx-plugin`)",
+            Self::NoBuildx => {
+                "install the buildx plugin, version 0.20 or later (package `docker-buildx` or `docker-buildx-plugin`)"
+            }
             Self::NoBuilder { .. } => "`docker buildx ls` shows the builders that there are",
             Self::Engine { .. } => {
                 "see whether the engine runs and this user may use it: `docker info`; DOCKER_HOST and `docker context` say which one is asked"
@@ -227,10 +229,12 @@ GC Policy rule#0:
         assert_eq!((got.name.as_str(), got.driver.as_str()), ("default", "docker"));
         assert_eq!(got.store, ImageStore::Containerd);
         assert!(got.platforms.contains(&"linux/arm64".parse().unwrap()));
-        let classic = ENGINE.replace("containerd.namespace", "moby.host-gateway-ip").replace(
-            " org.mobyproject.buildkit.worker.snapshotter:          overlayfs\n",
-            "",
-        );
+        let classic = ENGINE
+            .replace("containerd.namespace", "moby.host-gateway-ip")
+            .replace(
+                " org.mobyproject.buildkit.worker.snapshotter:          overlayfs\n",
+                "",
+            );
         let got = facts(&classic).unwrap();
         assert_eq!(got.store, ImageStore::Classic);
         assert!(!got.attests() && !got.exports_cache());

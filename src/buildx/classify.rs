@@ -155,7 +155,12 @@ struct Rule {
 }
 
 const fn rule(at: At, texts: &'static [&'static str], class: FailureClass, hint: &'static str) -> Rule {
-    Rule { at, texts, class, hint }
+    Rule {
+        at,
+        texts,
+        class,
+        hint,
+    }
 }
 
 /// Texts of failures that pass. Statuses are read as numbers, see [`status`].
@@ -235,7 +240,11 @@ const RULES: &[Rule] = &[
     // What is not in quotes is no path: a snapshot, a lease, a blob.
     rule(
         At::Anywhere,
-        &["parent snapshot", "failed to get lease", "failed to prepare extraction snapshot"],
+        &[
+            "parent snapshot",
+            "failed to get lease",
+            "failed to prepare extraction snapshot",
+        ],
         FailureClass::CacheEvicted,
         "the builder's garbage collection took what the build needed: make room on its disk",
     ),
@@ -245,12 +254,7 @@ const RULES: &[Rule] = &[
         FailureClass::BadBase,
         "the base image is not there for this platform: leave the platform out, or take another base",
     ),
-    rule(
-        At::Base,
-        PASSING,
-        FailureClass::PullTransient,
-        "",
-    ),
+    rule(At::Base, PASSING, FailureClass::PullTransient, ""),
     rule(
         At::Base,
         REFUSED,
@@ -259,7 +263,14 @@ const RULES: &[Rule] = &[
     ),
     rule(
         At::Push,
-        &["unauthorized", "authentication required", "authorization failed", "denied", "forbidden", "insufficient_scope"],
+        &[
+            "unauthorized",
+            "authentication required",
+            "authorization failed",
+            "denied",
+            "forbidden",
+            "insufficient_scope",
+        ],
         FailureClass::PushPermanent,
         "log in with an account that may push there: `docker login`",
     ),
@@ -360,7 +371,10 @@ fn verdict(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> Buil
     }
     let place = match kind {
         Some(VertexKind::ImageExport) => {
-            format!("push `{}`: ", evidence.step.repository.with_tag(&evidence.step.staging))
+            format!(
+                "push `{}`: ",
+                evidence.step.repository.with_tag(&evidence.step.staging)
+            )
         }
         _ => vertex.map_or_else(String::new, |vertex| format!("{}: ", vertex.name)),
     };
@@ -428,21 +442,27 @@ fn run_failed(vertex: &Vertex, text: &str) -> BuildFailure {
     let exit_code: Option<i32> = text
         .rsplit_once("exit code: ")
         .and_then(|(_, code)| code.trim().parse().ok());
-    let in_log = |needle: &str| vertex.tail.iter().any(|line| line.to_lowercase().contains(needle));
+    let in_log = |needle: &str| {
+        vertex
+            .tail
+            .iter()
+            .any(|line| line.to_lowercase().contains(needle))
+    };
     let shown = shortened(&command);
     if in_log("no space left on device") {
         return BuildFailure::new(
             FailureClass::DiskFull,
             format!("`{shown}` failed: no space left on device"),
         )
-        .with_hint("make room on the builder's disk: `docker buildx prune`, `docker system df` shows what takes it");
+        .with_hint(
+            "make room on the builder's disk: `docker buildx prune`, `docker system df` shows what takes it",
+        );
     }
     let how = match exit_code {
         Some(code) => format!("exit code {code}"),
-        None => text.rsplit_once("did not complete successfully: ").map_or_else(
-            || text.to_owned(),
-            |(_, how)| how.to_owned(),
-        ),
+        None => text
+            .rsplit_once("did not complete successfully: ")
+            .map_or_else(|| text.to_owned(), |(_, how)| how.to_owned()),
     };
     let failure = BuildFailure::new(
         FailureClass::RunFailed { command, exit_code },
@@ -477,7 +497,10 @@ fn missing_source(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) 
     if name.contains("--from=") {
         return BuildFailure::new(
             FailureClass::MissingSource,
-            format!("`{}`: `{path}` is not there in the image or stage that it copies from", instruction(name)),
+            format!(
+                "`{}`: `{path}` is not there in the image or stage that it copies from",
+                instruction(name)
+            ),
         );
     }
     if (evidence.in_context)(relative) == Some(true) {
@@ -557,9 +580,13 @@ fn status(text: &str) -> Option<u16> {
 }
 
 fn without_prefixes(mut text: &str) -> &str {
-    while let Some(rest) = ["failed to build: ", "failed to solve: ", "failed to receive status: "]
-        .iter()
-        .find_map(|prefix| text.strip_prefix(prefix))
+    while let Some(rest) = [
+        "failed to build: ",
+        "failed to solve: ",
+        "failed to receive status: ",
+    ]
+    .iter()
+    .find_map(|prefix| text.strip_prefix(prefix))
     {
         text = rest;
     }
@@ -658,36 +685,117 @@ mod tests {
         const PUSH: &str = "exporting to image";
         const META: &str = "[internal] load metadata for docker.io/library/debian:12";
         for (name, error, class) in [
-            (PUSH, "failed to push x: unexpected status from PUT request to https://r/v2/x: 500 Internal Server Error", FailureClass::PushTransient),
-            (PUSH, "failed to push x: unexpected status from HEAD request to https://r/v2/x: 401 Unauthorized", FailureClass::PushPermanent),
-            (PUSH, "failed to push x: unexpected status: 413 Request Entity Too Large", FailureClass::PushPermanent),
-            (PUSH, "failed to push x: unexpected status from POST request to http://r: 400 Bad Request", FailureClass::PushPermanent),
+            (
+                PUSH,
+                "failed to push x: unexpected status from PUT request to https://r/v2/x: 500 Internal Server Error",
+                FailureClass::PushTransient,
+            ),
+            (
+                PUSH,
+                "failed to push x: unexpected status from HEAD request to https://r/v2/x: 401 Unauthorized",
+                FailureClass::PushPermanent,
+            ),
+            (
+                PUSH,
+                "failed to push x: unexpected status: 413 Request Entity Too Large",
+                FailureClass::PushPermanent,
+            ),
+            (
+                PUSH,
+                "failed to push x: unexpected status from POST request to http://r: 400 Bad Request",
+                FailureClass::PushPermanent,
+            ),
             (PUSH, "toomanyrequests: slow down", FailureClass::PushTransient),
-            (PUSH, "failed to push x: denied: requested access to the resource is denied", FailureClass::PushPermanent),
-            (PUSH, "push access denied, repository does not exist or may require authorization: server message: insufficient_scope", FailureClass::PushPermanent),
-            (PUSH, "failed to authorize: failed to fetch anonymous token: unexpected status: 503 Service Unavailable", FailureClass::PushTransient),
-            (PUSH, "failed to do request: Head \"https://localhost:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused", FailureClass::PushTransient),
-            (PUSH, "failed to do request: Put \"https://r/\": read: connection reset by peer", FailureClass::PushTransient),
+            (
+                PUSH,
+                "failed to push x: denied: requested access to the resource is denied",
+                FailureClass::PushPermanent,
+            ),
+            (
+                PUSH,
+                "push access denied, repository does not exist or may require authorization: server message: insufficient_scope",
+                FailureClass::PushPermanent,
+            ),
+            (
+                PUSH,
+                "failed to authorize: failed to fetch anonymous token: unexpected status: 503 Service Unavailable",
+                FailureClass::PushTransient,
+            ),
+            (
+                PUSH,
+                "failed to do request: Head \"https://localhost:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused",
+                FailureClass::PushTransient,
+            ),
+            (
+                PUSH,
+                "failed to do request: Put \"https://r/\": read: connection reset by peer",
+                FailureClass::PushTransient,
+            ),
             (PUSH, "unknown: something new", FailureClass::Unknown),
             (PUSH, "write /x: no space left on device", FailureClass::DiskFull),
-            (META, "docker.io/library/debian:12: not found", FailureClass::BadBase),
-            (META, "pull access denied, repository does not exist or may require authorization", FailureClass::BadBase),
-            (META, "unexpected status from HEAD request to https://r: 503 Service Unavailable", FailureClass::PullTransient),
-            (META, "failed to do request: Head \"x\": dial tcp: lookup r: i/o timeout", FailureClass::PullTransient),
-            (META, "no match for platform in manifest: not found", FailureClass::BadBase),
-            ("[2/2] RUN x", "failed to copy: httpReadSeeker: failed open: unexpected status code 503 Service Unavailable", FailureClass::CacheFromBroken),
-            (PUSH, "failed to copy: httpReadSeeker: failed open: could not fetch content: not found", FailureClass::CacheFromBroken),
-            ("[2/2] RUN x", "failed to prepare x: parent snapshot y does not exist: not found", FailureClass::CacheEvicted),
+            (
+                META,
+                "docker.io/library/debian:12: not found",
+                FailureClass::BadBase,
+            ),
+            (
+                META,
+                "pull access denied, repository does not exist or may require authorization",
+                FailureClass::BadBase,
+            ),
+            (
+                META,
+                "unexpected status from HEAD request to https://r: 503 Service Unavailable",
+                FailureClass::PullTransient,
+            ),
+            (
+                META,
+                "failed to do request: Head \"x\": dial tcp: lookup r: i/o timeout",
+                FailureClass::PullTransient,
+            ),
+            (
+                META,
+                "no match for platform in manifest: not found",
+                FailureClass::BadBase,
+            ),
+            (
+                "[2/2] RUN x",
+                "failed to copy: httpReadSeeker: failed open: unexpected status code 503 Service Unavailable",
+                FailureClass::CacheFromBroken,
+            ),
+            (
+                PUSH,
+                "failed to copy: httpReadSeeker: failed open: could not fetch content: not found",
+                FailureClass::CacheFromBroken,
+            ),
+            (
+                "[2/2] RUN x",
+                "failed to prepare x: parent snapshot y does not exist: not found",
+                FailureClass::CacheEvicted,
+            ),
             ("[2/2] RUN x", "context canceled", FailureClass::Cancelled),
-            ("[2/2] RUN x", "rpc error: code = Unavailable desc = error reading from server: EOF", FailureClass::EngineLost),
+            (
+                "[2/2] RUN x",
+                "rpc error: code = Unavailable desc = error reading from server: EOF",
+                FailureClass::EngineLost,
+            ),
         ] {
             let got = failure(name, error, "", "");
             assert_eq!(got.class, class, "{name}: {error}: {got:?}");
         }
         for (said, class) in [
-            ("ERROR: failed to build: failed to solve: dockerfile parse error on line 1: unknown instruction: FROMM (did you mean FROM?)", FailureClass::Frontend),
-            ("ERROR: failed to build: failed to solve: failed to read dockerfile: open nofile: no such file or directory", FailureClass::Frontend),
-            ("ERROR: Cannot connect to the Docker daemon at unix:///nosock. Is the docker daemon running?", FailureClass::EngineLost),
+            (
+                "ERROR: failed to build: failed to solve: dockerfile parse error on line 1: unknown instruction: FROMM (did you mean FROM?)",
+                FailureClass::Frontend,
+            ),
+            (
+                "ERROR: failed to build: failed to solve: failed to read dockerfile: open nofile: no such file or directory",
+                FailureClass::Frontend,
+            ),
+            (
+                "ERROR: Cannot connect to the Docker daemon at unix:///nosock. Is the docker daemon running?",
+                FailureClass::EngineLost,
+            ),
             ("ERROR: no builder \"nosuch\" found", FailureClass::EngineLost),
             ("ERROR: who knows", FailureClass::Unknown),
             ("", FailureClass::Unknown),
@@ -715,7 +823,10 @@ mod tests {
             FailureClass::MissingSource
         );
         let lost = full(copy, text, "", "", true, Some(true));
-        assert_eq!((lost.class, lost.retry), (FailureClass::CacheEvicted, Retry::Transient));
+        assert_eq!(
+            (lost.class, lost.retry),
+            (FailureClass::CacheEvicted, Retry::Transient)
+        );
         let lost = failure(
             copy,
             "failed to calculate checksum of ref a::b: snapshot x does not exist: not found",

@@ -12,6 +12,10 @@ const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
 /// What a build needs beyond its step: of this machine and of this attempt.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, each named where it is given"
+)]
 pub struct BuildIo<'a> {
     /// The family's root: the command runs in it, and paths are relative to it.
     pub root: &'a Path,
@@ -224,7 +228,11 @@ fn is_inline(cache_to: &str) -> bool {
 
 /// A cache export must never fail a release.
 fn ignoring_errors(cache_to: &str) -> String {
-    if is_inline(cache_to) || cache_to.split(',').any(|field| field.starts_with("ignore-error=")) {
+    if is_inline(cache_to)
+        || cache_to
+            .split(',')
+            .any(|field| field.starts_with("ignore-error="))
+    {
         cache_to.to_owned()
     } else if cache_to.contains('=') {
         format!("{cache_to},ignore-error=true")
@@ -240,7 +248,7 @@ mod tests {
     use crate::plan::BaseUse;
     use crate::testing::build_step;
 
-    fn io<'a>(secrets: &'a [ResolvedSecret]) -> BuildIo<'a> {
+    fn io(secrets: &[ResolvedSecret]) -> BuildIo<'_> {
         BuildIo {
             root: Path::new("/family"),
             builder: None,
@@ -326,7 +334,8 @@ mod tests {
         ]);
         assert_eq!(command.dir.as_deref(), Some(Path::new("/family")));
         assert!(
-            shell_line(&command).starts_with("BUILDX_METADATA_PROVENANCE=disabled docker buildx build --builder big "),
+            shell_line(&command)
+                .starts_with("BUILDX_METADATA_PROVENANCE=disabled docker buildx build --builder big "),
             "{}",
             shell_line(&command)
         );
@@ -342,10 +351,7 @@ mod tests {
             assert!(!words.iter().any(|word| word.starts_with(absent)), "{absent}");
         }
         assert!(words.contains(&format!("{BASE_DIGEST}={}", BASE.split_once('@').unwrap().1)));
-        assert!(
-            words.iter().any(|word| word.ends_with(",push=true")),
-            "{words:?}"
-        );
+        assert!(words.iter().any(|word| word.ends_with(",push=true")), "{words:?}");
     }
 
     #[test]

@@ -333,6 +333,11 @@ impl Progress {
         }
     }
 
+    /// The last stage that was told: what a build was at when it was ended.
+    pub(super) fn last_stage(&self) -> Option<&str> {
+        self.shown.as_ref().map(|(stage, ..)| stage.as_str())
+    }
+
     /// The steps of the Dockerfile that ended well.
     pub(super) fn steps(&self) -> Vec<StepRun> {
         self.vertices
@@ -399,7 +404,8 @@ impl Progress {
     /// Vertices that failed, in the order in which they came. Failures of the cache are warnings and not among them.
     pub(super) fn failed(&self) -> impl Iterator<Item = &Vertex> {
         self.vertices.iter().filter(|vertex| {
-            vertex.error.is_some() && !matches!(vertex.kind, VertexKind::CacheExport | VertexKind::CacheImport)
+            vertex.error.is_some()
+                && !matches!(vertex.kind, VertexKind::CacheExport | VertexKind::CacheImport)
         })
     }
 
@@ -487,14 +493,23 @@ mod tests {
         let mut progress = Progress::new(Redactor::default());
         feed(
             &mut progress,
-            &[r#"{"vertexes":[{"digest":"e","name":"exporting to image","started":"2026-01-01T00:00:00Z"}]}"#],
+            &[
+                r#"{"vertexes":[{"digest":"e","name":"exporting to image","started":"2026-01-01T00:00:00Z"}]}"#,
+            ],
         );
         assert_eq!(progress.phase(), Phase::Building);
         let status = |id: &str, done: bool| {
-            let done = if done { r#","completed":"2026-01-01T00:00:00Z""# } else { "" };
+            let done = if done {
+                r#","completed":"2026-01-01T00:00:00Z""#
+            } else {
+                ""
+            };
             format!(r#"{{"statuses":[{{"id":"{id}","vertex":"e"{done}}}]}}"#)
         };
-        feed(&mut progress, &[&status(&format!("exporting manifest {A}"), true)]);
+        feed(
+            &mut progress,
+            &[&status(&format!("exporting manifest {A}"), true)],
+        );
         assert_eq!(progress.wrapper().unwrap().to_string(), A);
         feed(&mut progress, &[&status("pushing layers", false)]);
         assert_eq!(progress.phase(), Phase::PushingLayers);
@@ -528,7 +543,10 @@ mod tests {
                 r#"{"vertexes":[{"digest":"x","name":"exporting cache to registry","error":"400 Bad Request"}]}"#,
             ],
         );
-        assert_eq!(told, [r#"Warning("exporting cache to registry failed: 400 Bad Request")"#]);
+        assert_eq!(
+            told,
+            [r#"Warning("exporting cache to registry failed: 400 Bad Request")"#]
+        );
         assert_eq!(progress.failed().count(), 0);
     }
 }

@@ -52,9 +52,7 @@ fn without_controls(text: &str) -> String {
         match char {
             '\u{1b}' => match chars.next() {
                 // CSI: parameters up to a final byte.
-                Some('[') => {
-                    while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
-                }
+                Some('[') => while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
                 // OSC: up to BEL or ST.
                 Some(']') => {
                     while let Some(c) = chars.next() {
@@ -127,8 +125,14 @@ mod tests {
                 "PUT \"https://r.example/v2/x/uploads/1?_state=abc&sig=1\": 500",
                 "PUT \"https://r.example/v2/x/uploads/1?…\": 500",
             ),
-            ("get https://u:p@h.example/x?a=b: EOF", "get https://***@h.example/x?…: EOF"),
-            ("FROM docker-image://a/b@sha256:00", "FROM docker-image://***@sha256:00"),
+            (
+                "get https://u:p@h.example/x?a=b: EOF",
+                "get https://***@h.example/x?…: EOF",
+            ),
+            (
+                "FROM docker-image://a/b@sha256:00",
+                "FROM docker-image://***@sha256:00",
+            ),
         ] {
             if text.starts_with("FROM") {
                 // A digest is not a user: the host ends at the first slash.

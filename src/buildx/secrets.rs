@@ -124,7 +124,9 @@ fn parts(value: &str) -> Vec<String> {
         parts.push(value.to_owned());
     }
     for line in value.lines().map(str::trim) {
-        let behind = line.split_once('=').map(|(_, behind)| behind.trim_matches(['"', '\'']));
+        let behind = line
+            .split_once('=')
+            .map(|(_, behind)| behind.trim_matches(['"', '\'']));
         for part in [Some(line), behind].into_iter().flatten() {
             // URLs in an `.npmrc` are no secrets, and masking them makes a failure unreadable.
             if part.len() >= SHORTEST_PART && !part.contains("://") {

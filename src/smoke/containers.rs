@@ -35,8 +35,7 @@ pub(super) struct Before {
 /// Looks what the engine holds of the image. Two children side by side, about 20 ms.
 pub(super) async fn before(image: &str, environment: &Environment) -> Before {
     let question = ["image", "inspect", "--format", "{{.Id}}", image];
-    let (containers, known) =
-        tokio::join!(containers_of(image, environment), docker(&question, environment));
+    let (containers, known) = tokio::join!(containers_of(image, environment), docker(&question, environment));
     Before {
         containers,
         // When the engine does not tell, the image counts as somebody's.

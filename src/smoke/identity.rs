@@ -109,7 +109,11 @@ mod tests {
     }
 
     fn of(smoke: &Smoke, files: &[SmokeFile<'_>], version: &str) -> SmokeIdentity {
-        smoke_identity(smoke, files, &[("X_VERSION".to_owned(), version.to_owned())].into())
+        smoke_identity(
+            smoke,
+            files,
+            &[("X_VERSION".to_owned(), version.to_owned())].into(),
+        )
     }
 
     fn file(path: &str, executable: bool) -> SmokeFile<'_> {

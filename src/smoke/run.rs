@@ -202,7 +202,10 @@ fn verdict(step: &SmokeStep, ended: Ended, output: &Tail) -> (SmokeFailureKind, 
         ),
         Ended::Exited(_) if output.exec_format => (
             SmokeFailureKind::EmulationMissing,
-            format!("{of} could not run: this machine cannot run programs of {}", step.platform),
+            format!(
+                "{of} could not run: this machine cannot run programs of {}",
+                step.platform
+            ),
             vec![
                 format!(
                     "register the emulation of {}: `docker run --privileged --rm tonistiigi/binfmt --install {}`, or the package `qemu-user-static`",
@@ -237,7 +240,10 @@ fn verdict(step: &SmokeStep, ended: Ended, output: &Tail) -> (SmokeFailureKind, 
 }
 
 fn interrupted(step: &SmokeStep) -> String {
-    format!("smoke test of {} for {} was interrupted", step.image, step.platform)
+    format!(
+        "smoke test of {} for {} was interrupted",
+        step.image, step.platform
+    )
 }
 
 fn look_inside(image: &str, platform: &Platform) -> String {
@@ -309,7 +315,10 @@ fn not_started(step: &SmokeStep, error: &SpawnError) -> (String, String) {
             "there is no such program on the PATH".to_owned(),
             "a program of the family needs a slash: `./NAME` or `scripts/NAME`".to_owned(),
         ),
-        _ => (plain(&error.source), "see whether this user may run it".to_owned()),
+        _ => (
+            plain(&error.source),
+            "see whether this user may run it".to_owned(),
+        ),
     };
     (format!("run the smoke test `{program}`: {why}"), hint)
 }
@@ -325,7 +334,11 @@ fn plain(error: &std::io::Error) -> String {
 
 /// Where the whole output goes; removed again unless it is kept.
 fn log_file(step: &SmokeStep, folder: Option<&Path>) -> Option<tempfile::NamedTempFile> {
-    let prefix = format!("splitbase-smoke-{}-{}-", step.image.dashed(), step.platform.dashed());
+    let prefix = format!(
+        "splitbase-smoke-{}-{}-",
+        step.image.dashed(),
+        step.platform.dashed()
+    );
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".log");
     match folder {
@@ -375,9 +388,24 @@ mod tests {
     fn verdicts() {
         let step = smoke_step("localhost:5000/acme/tiny");
         for (line, code, kind, exit) in [
-            ("assertion failed", 1, SmokeFailureKind::Failed(1), ExitCode::SmokeFailed),
-            ("exec /bin/sh: exec format error", 1, SmokeFailureKind::EmulationMissing, ExitCode::Failed),
-            ("docker: Error response from daemon: x", 125, SmokeFailureKind::CouldNotRun, ExitCode::Failed),
+            (
+                "assertion failed",
+                1,
+                SmokeFailureKind::Failed(1),
+                ExitCode::SmokeFailed,
+            ),
+            (
+                "exec /bin/sh: exec format error",
+                1,
+                SmokeFailureKind::EmulationMissing,
+                ExitCode::Failed,
+            ),
+            (
+                "docker: Error response from daemon: x",
+                125,
+                SmokeFailureKind::CouldNotRun,
+                ExitCode::Failed,
+            ),
             (
                 "docker: image with reference x was found but does not provide the specified platform (linux/arm64)",
                 1,

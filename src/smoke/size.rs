@@ -57,7 +57,10 @@ mod tests {
         assert_eq!(check_size(&layers, None).unwrap(), ByteSize(2_000_103));
         assert!(check_size(&layers, Some(ByteSize(2_000_103))).is_ok());
         let error = check_size(&layers, Some(ByteSize(2_000_102))).unwrap_err();
-        assert!(error.layers[0].starts_with("layer 2 of 3: 2MB (sha256:"), "{error:?}");
+        assert!(
+            error.layers[0].starts_with("layer 2 of 3: 2MB (sha256:"),
+            "{error:?}"
+        );
         assert_eq!(
             error.to_string(),
             "the image is too large: 2MB of uncompressed layers, `max-size` is 2MB"
