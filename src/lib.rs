@@ -1,5 +1,6 @@
 //! Releases of families of container images: see `docs/architecture.md`.
 
+pub mod buildx;
 pub mod clock;
 pub mod config;
 pub mod credentials;
@@ -8,6 +9,6 @@ pub mod environment;
 pub mod inputs;
 pub mod process;
 pub mod record;
-pub mod report;
+pub mod smoke;
 pub mod target;
 pub mod versions;

@@ -1,0 +1,97 @@
+//! The containers and images that a smoke test leaves in the engine.
+
+use crate::environment::Environment;
+use crate::process::{self, Command, Ended};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Longest time that one question to the engine may take. Also after an interrupt, so it is short of the 5 s that an interrupt may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// One test at a time of one image: what another test of the same bytes started could not be told from what this one left.
+static RUNNING: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
+
+/// Waits until no other test of this image runs in this process.
+pub(super) async fn alone(image: &str) -> tokio::sync::OwnedMutexGuard<()> {
+    let mutex = {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|_, mutex| Arc::strong_count(mutex) > 1);
+        Arc::clone(running.entry(image.to_owned()).or_default())
+    };
+    mutex.lock_owned().await
+}
+
+/// What the engine holds of an image before its test.
+#[derive(Debug)]
+pub(super) struct Before {
+    /// Containers of it; `None` when the engine did not tell, and then nothing is removed.
+    containers: Option<BTreeSet<String>>,
+    /// Whether it was there under this name.
+    image: bool,
+}
+
+/// Looks what the engine holds of the image. Two children side by side, about 20 ms.
+pub(super) async fn before(image: &str, environment: &Environment) -> Before {
+    let question = ["image", "inspect", "--format", "{{.Id}}", image];
+    let (containers, known) = tokio::join!(containers_of(image, environment), docker(&question, environment));
+    Before {
+        containers,
+        // When the engine does not tell, the image counts as somebody's.
+        image: known.is_none_or(|output| output.ended == Ended::Exited(0)),
+    }
+}
+
+/// Removes what came since: containers of the image with all that runs in them, and the image itself if it was not there before.
+/// Returns how many containers were removed.
+pub(super) async fn remove_new(image: &str, before: &Before, environment: &Environment) -> usize {
+    let Some(known) = &before.containers else {
+        return 0;
+    };
+    let mut removed = 0;
+    // `docker run` that was just killed may have been answered after the first look: look until nothing new is there.
+    for _ in 0..3 {
+        let Some(now) = containers_of(image, environment).await else {
+            break;
+        };
+        let new: Vec<&str> = now.difference(known).map(String::as_str).collect();
+        if new.is_empty() {
+            break;
+        }
+        let mut args = vec!["rm", "--force", "--volumes"];
+        args.extend(&new);
+        docker(&args, environment).await;
+        removed += new.len();
+    }
+    if !before.image {
+        docker(&["image", "rm", image], environment).await;
+    }
+    removed
+}
+
+/// Full ids of the containers, running or not, that were made from exactly this reference.
+async fn containers_of(image: &str, environment: &Environment) -> Option<BTreeSet<String>> {
+    let args = ["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Image}}"];
+    let output = docker(&args, environment).await?;
+    (output.ended == Ended::Exited(0)).then(|| {
+        output
+            .stdout
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(_, of)| *of == image)
+            .map(|(id, _)| id.to_owned())
+            .collect()
+    })
+}
+
+/// Not to be interrupted: cleaning up is what an interrupt asks for.
+async fn docker(args: &[&str], environment: &Environment) -> Option<process::Output> {
+    let mut command = Command::new("docker").args(args.iter().copied());
+    for (name, value) in environment.iter() {
+        command = command.env(name, value);
+    }
+    process::output(&command, Some(PATIENCE), &CancellationToken::new())
+        .await
+        .ok()
+}

@@ -1,0 +1,13 @@
+//! Smoke tests: runs the family's own command against a platform image by digest, on this machine, and leaves nothing behind.
+
+mod containers;
+mod identity;
+mod run;
+mod size;
+
+#[cfg(test)]
+mod e2e;
+
+pub use identity::{SmokeFile, smoke_identity};
+pub use run::{SmokeFailure, SmokeFailureKind, SmokeOptions, SmokePassed, run};
+pub use size::{TooLarge, check_size};

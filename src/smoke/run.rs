@@ -1,0 +1,440 @@
+//! One run of a smoke test.
+
+use super::containers;
+use crate::buildx::Redactor;
+use crate::domain::{Digest, ExitCode, Platform};
+use crate::environment::Environment;
+use crate::plan::SmokeStep;
+use crate::process::{self, Command, Ended, SpawnError};
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Lines of output that a failure carries.
+const TAIL: usize = 20;
+
+/// What a run needs beyond its step.
+#[derive(Debug, Clone, Copy)]
+pub struct SmokeOptions<'a> {
+    /// The family's root: the command runs in it.
+    pub root: &'a Path,
+    /// The environment that the command gets, below what the step sets.
+    pub environment: &'a Environment,
+    /// Where logs of failed tests are kept; the system's folder for temporary files when `None`.
+    pub logs: Option<&'a Path>,
+}
+
+/// A test that passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmokePassed {
+    /// How long it took.
+    pub took: Duration,
+    /// How many containers it had left, which were removed.
+    pub left: usize,
+}
+
+/// How a test did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SmokeFailureKind {
+    /// The command ended with this code.
+    Failed(i32),
+    /// A signal ended it.
+    Signalled(i32),
+    /// It took longer than this.
+    TimedOut(Duration),
+    /// The run was interrupted.
+    Interrupted,
+    /// This machine cannot run programs of the platform: that says nothing of the image.
+    EmulationMissing,
+    /// The engine could not run the image: that says nothing of what is in it.
+    CouldNotRun,
+    /// The command itself could not be started.
+    BadCommand,
+}
+
+/// A test that did not pass. Texts hold no control characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct SmokeFailure {
+    /// How.
+    pub kind: SmokeFailureKind,
+    /// What was attempted and why it failed: one line.
+    pub reason: String,
+    /// The last lines of the output.
+    pub output: Vec<String>,
+    /// Where the whole of it is.
+    pub log: Option<PathBuf>,
+    /// A line for a shell, to look inside the image.
+    pub look_inside: String,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+impl SmokeFailure {
+    /// The exit code that this failure asks for.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self.kind {
+            SmokeFailureKind::Failed(_) | SmokeFailureKind::Signalled(_) | SmokeFailureKind::TimedOut(_) => {
+                ExitCode::SmokeFailed
+            }
+            SmokeFailureKind::Interrupted => ExitCode::Interrupted,
+            SmokeFailureKind::BadCommand => ExitCode::Usage,
+            SmokeFailureKind::EmulationMissing | SmokeFailureKind::CouldNotRun => ExitCode::Failed,
+        }
+    }
+}
+
+/// Runs the test of a platform image.
+///
+/// The command is told `SPLITBASE_IMAGE` (`REPOSITORY@DIGEST`), `SPLITBASE_VARIANT` and `SPLITBASE_PLATFORM`. Containers that it started and
+/// left are removed however it ends, and so is the image record that the engine made for it.
+///
+/// # Errors
+/// It did not pass, or could not be run.
+pub async fn run(
+    step: &SmokeStep,
+    digest: Digest,
+    options: &SmokeOptions<'_>,
+    cancel: &CancellationToken,
+    mut on_line: impl FnMut(&str) + Send,
+) -> Result<SmokePassed, SmokeFailure> {
+    let image = step.repository.with_digest(&digest);
+    let look_inside = look_inside(&image, &step.platform);
+    let failed = |kind, reason: String, hints: Vec<String>| SmokeFailure {
+        kind,
+        reason,
+        output: Vec::new(),
+        log: None,
+        look_inside: look_inside.clone(),
+        hints,
+    };
+    let command = match command(step, &image, options) {
+        Ok(command) => command,
+        Err((reason, hint)) => {
+            return Err(failed(SmokeFailureKind::BadCommand, reason, vec![hint]));
+        }
+    };
+    let _alone = tokio::select! {
+        guard = containers::alone(&image) => guard,
+        () = cancel.cancelled() => {
+            return Err(failed(SmokeFailureKind::Interrupted, interrupted(step), Vec::new()));
+        }
+    };
+    let before = containers::before(&image, options.environment).await;
+
+    let mut log = log_file(step, options.logs);
+    let redactor = Redactor::default();
+    let mut output = Tail::default();
+    let start = tokio::time::Instant::now();
+    let ended = process::run(&command, Some(step.timeout.0), cancel, |_, line| {
+        if let Some(log) = &mut log {
+            // A full disk must not fail a test.
+            let _ = writeln!(log, "{line}");
+        }
+        let line = redactor.line(line);
+        on_line(&line);
+        output.add(line);
+    })
+    .await;
+    let took = start.elapsed();
+    let left = containers::remove_new(&image, &before, options.environment).await;
+
+    let (kind, reason, hints) = match ended {
+        Ok(Ended::Exited(0)) => return Ok(SmokePassed { took, left }),
+        Ok(ended) => verdict(step, ended, &output),
+        Err(error) => {
+            let (reason, hint) = not_started(step, &error);
+            return Err(failed(SmokeFailureKind::BadCommand, reason, vec![hint]));
+        }
+    };
+    let log = log.and_then(|log| log.keep().ok()).map(|(_, path)| path);
+    Err(SmokeFailure {
+        output: output.lines.into(),
+        log,
+        ..failed(kind, reason, hints)
+    })
+}
+
+/// The last lines, and what was seen among all of them.
+#[derive(Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    exec_format: bool,
+    wrong_platform: bool,
+    engine_refused: bool,
+}
+
+impl Tail {
+    fn add(&mut self, line: String) {
+        let low = line.to_lowercase();
+        self.exec_format |= low.contains("exec format error");
+        self.wrong_platform |= low.contains("does not match the specified platform")
+            || low.contains("does not provide the specified platform")
+            || low.contains("no matching manifest for")
+            || low.contains("cannot overwrite digest");
+        self.engine_refused |= low.contains("docker: error response from daemon")
+            || low.contains("error response from daemon:")
+            || low.contains("cannot connect to the docker daemon")
+            || low.contains("docker: cannot connect");
+        if self.lines.len() == TAIL {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+}
+
+fn verdict(step: &SmokeStep, ended: Ended, output: &Tail) -> (SmokeFailureKind, String, Vec<String>) {
+    let of = format!("smoke test of {} for {}", step.image, step.platform);
+    match ended {
+        Ended::Cancelled => (SmokeFailureKind::Interrupted, interrupted(step), Vec::new()),
+        Ended::TimedOut => (
+            SmokeFailureKind::TimedOut(step.timeout.0),
+            format!("{of} took longer than {}", step.timeout),
+            vec!["raise `timeout` in `[smoke]` if it needs more time".to_owned()],
+        ),
+        Ended::Signalled(signal) => (
+            SmokeFailureKind::Signalled(signal),
+            format!("{of} was ended by signal {signal}"),
+            Vec::new(),
+        ),
+        Ended::Exited(_) if output.exec_format => (
+            SmokeFailureKind::EmulationMissing,
+            format!(
+                "{of} could not run: this machine cannot run programs of {}",
+                step.platform
+            ),
+            vec![
+                format!(
+                    "register the emulation of {}: `docker run --privileged --rm tonistiigi/binfmt --install {}`, or the package `qemu-user-static`",
+                    step.platform.architecture(),
+                    step.platform.architecture()
+                ),
+                "or leave the platform out of `platforms` in `[smoke]`".to_owned(),
+            ],
+        ),
+        Ended::Exited(_) if output.wrong_platform => (
+            SmokeFailureKind::CouldNotRun,
+            format!("{of} could not run: the image is not for {}", step.platform),
+            vec!["see whether the base image is for this platform".to_owned()],
+        ),
+        // docker's own code for "could not run"; scripts under `set -e` hand it on.
+        Ended::Exited(125) => (
+            SmokeFailureKind::CouldNotRun,
+            format!("{of} could not run: docker ended with exit code 125"),
+            vec!["see whether the engine can pull the image: the end of the output says why".to_owned()],
+        ),
+        Ended::Exited(code) if output.engine_refused => (
+            SmokeFailureKind::Failed(code),
+            format!("{of} failed: exit code {code}"),
+            vec!["the engine refused something: its error is in the output".to_owned()],
+        ),
+        Ended::Exited(code) => (
+            SmokeFailureKind::Failed(code),
+            format!("{of} failed: exit code {code}"),
+            Vec::new(),
+        ),
+    }
+}
+
+fn interrupted(step: &SmokeStep) -> String {
+    format!(
+        "smoke test of {} for {} was interrupted",
+        step.image, step.platform
+    )
+}
+
+fn look_inside(image: &str, platform: &Platform) -> String {
+    format!("docker run -it --rm --platform {platform} {image}")
+}
+
+/// The command as a child, or why it cannot be one, with the mend.
+fn command(step: &SmokeStep, image: &str, options: &SmokeOptions<'_>) -> Result<Command, (String, String)> {
+    let Some((program, args)) = step.command.split_first() else {
+        return Err((
+            "run the smoke test: `command` is empty".to_owned(),
+            "set `command` in `[smoke]`".to_owned(),
+        ));
+    };
+    let path = if program.contains('/') {
+        let path = options.root.join(program);
+        usable(program, &path)?;
+        path.into_os_string()
+    } else {
+        program.into()
+    };
+    let mut command = Command::new(path).args(args.iter().cloned()).dir(options.root);
+    for (name, value) in options.environment.iter() {
+        command = command.env(name, value);
+    }
+    for (name, value) in &step.env {
+        command = command.env(name, value);
+    }
+    Ok(command
+        .env("SPLITBASE_IMAGE", image)
+        .env("SPLITBASE_VARIANT", step.image.name())
+        .env("SPLITBASE_PLATFORM", step.platform.to_string()))
+}
+
+fn usable(program: &str, path: &Path) -> Result<(), (String, String)> {
+    use std::os::unix::fs::PermissionsExt as _;
+    match path.metadata() {
+        Err(error) => Err((
+            format!("run the smoke test `{program}`: {}", plain(&error)),
+            "`command` in `[smoke]` is relative to the folder of the configuration file".to_owned(),
+        )),
+        Ok(metadata) if !metadata.is_file() => Err((
+            format!("run the smoke test `{program}`: it is not a file"),
+            "`command` in `[smoke]` names a program and its arguments".to_owned(),
+        )),
+        Ok(metadata) if metadata.permissions().mode() & 0o111 == 0 => Err((
+            format!("run the smoke test `{program}`: it is not executable"),
+            format!("chmod +x {program}"),
+        )),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Why a program that is there could not be started.
+fn not_started(step: &SmokeStep, error: &SpawnError) -> (String, String) {
+    let program = step.command.first().map_or("", String::as_str);
+    let (why, hint) = match error.source.raw_os_error() {
+        // ENOEXEC
+        Some(8) => (
+            "it is neither a program of this machine nor a script".to_owned(),
+            "begin the script with a line such as `#!/bin/sh`".to_owned(),
+        ),
+        // ENOENT, of a file that was there a moment ago.
+        Some(2) if program.contains('/') => (
+            "the interpreter in its first line does not exist".to_owned(),
+            "see its `#!` line; Windows line ends break it too".to_owned(),
+        ),
+        Some(2) => (
+            "there is no such program on the PATH".to_owned(),
+            "a program of the family needs a slash: `./NAME` or `scripts/NAME`".to_owned(),
+        ),
+        _ => (
+            plain(&error.source),
+            "see whether this user may run it".to_owned(),
+        ),
+    };
+    (format!("run the smoke test `{program}`: {why}"), hint)
+}
+
+/// The system's words, in this program's style.
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Where the whole output goes; removed again unless it is kept.
+fn log_file(step: &SmokeStep, folder: Option<&Path>) -> Option<tempfile::NamedTempFile> {
+    let prefix = format!(
+        "splitbase-smoke-{}-{}-",
+        step.image.dashed(),
+        step.platform.dashed()
+    );
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".log");
+    match folder {
+        Some(folder) => builder.tempfile_in(folder),
+        None => builder.tempfile(),
+    }
+    .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{smoke_step, write};
+
+    async fn fails(step: &SmokeStep, root: &Path) -> SmokeFailure {
+        let environment = Environment::default();
+        let options = SmokeOptions {
+            root,
+            environment: &environment,
+            logs: None,
+        };
+        run(step, Digest::of(b""), &options, &CancellationToken::new(), |_| {})
+            .await
+            .unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn commands_that_cannot_be_started_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("plain.sh"), "#!/bin/sh\n", false);
+        write(&dir.path().join("folder/x"), "", false);
+        for (program, needle, hint) in [
+            ("./none.sh", "there is no such file", "relative"),
+            ("./plain.sh", "not executable", "chmod +x ./plain.sh"),
+            ("./folder", "not a file", "names a program"),
+        ] {
+            let mut step = smoke_step("localhost:5000/acme/tiny");
+            step.command = vec![program.to_owned()];
+            let failure = fails(&step, dir.path()).await;
+            assert!(failure.reason.contains(needle), "{failure:?}");
+            assert!(failure.hints[0].contains(hint), "{failure:?}");
+            assert_eq!(failure.exit_code(), ExitCode::Usage);
+        }
+    }
+
+    #[test]
+    fn verdicts() {
+        let step = smoke_step("localhost:5000/acme/tiny");
+        for (line, code, kind, exit) in [
+            (
+                "assertion failed",
+                1,
+                SmokeFailureKind::Failed(1),
+                ExitCode::SmokeFailed,
+            ),
+            (
+                "exec /bin/sh: exec format error",
+                1,
+                SmokeFailureKind::EmulationMissing,
+                ExitCode::Failed,
+            ),
+            (
+                "docker: Error response from daemon: x",
+                125,
+                SmokeFailureKind::CouldNotRun,
+                ExitCode::Failed,
+            ),
+            (
+                "docker: image with reference x was found but does not provide the specified platform (linux/arm64)",
+                1,
+                SmokeFailureKind::CouldNotRun,
+                ExitCode::Failed,
+            ),
+        ] {
+            let mut output = Tail::default();
+            output.add(line.to_owned());
+            let (got, reason, hints) = verdict(&step, Ended::Exited(code), &output);
+            assert_eq!(got, kind, "{line}: {reason}");
+            let failure = SmokeFailure {
+                kind: got,
+                reason,
+                output: vec![],
+                log: None,
+                look_inside: String::new(),
+                hints,
+            };
+            assert_eq!(failure.exit_code(), exit);
+        }
+    }
+
+    #[test]
+    fn only_the_end_is_kept() {
+        let mut output = Tail::default();
+        for line in 0..100 {
+            output.add(line.to_string());
+        }
+        assert_eq!((output.lines.len(), output.lines[19].as_str()), (TAIL, "99"));
+    }
+}
