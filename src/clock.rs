@@ -7,3 +7,10 @@ pub fn now() -> jiff::Timestamp {
     let now = jiff::Timestamp::now();
     jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
+
+/// Now, as exactly as the system tells.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one module that reads the clock")]
+pub fn now_exactly() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}

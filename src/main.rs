@@ -1,3 +1,8 @@
-#![doc = "The `splitbase` program."]
+//! The `splitbase` program.
 
-fn main() {}
+use splitbase::{cli, environment::Environment};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os(), Environment::of_process()).into()
+}

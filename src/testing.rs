@@ -52,6 +52,7 @@ pub(crate) fn smoke_step(repository: &str) -> SmokeStep {
         receipt: "base-0123456789ab-amd64-ok-0123456789ab".parse().unwrap(),
         command: vec!["./smoke.sh".to_owned()],
         env: [].into(),
+        env_open: std::collections::BTreeMap::new(),
         timeout: crate::domain::Duration::from_secs(30),
         max_size: None,
     }

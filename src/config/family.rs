@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 /// A family: its images, and how they are built, tested and released.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
     /// The configuration file, as it was named.
     pub file: Utf8PathBuf,
@@ -48,7 +48,7 @@ impl Family {
 }
 
 /// One image of the family.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Which.
     pub id: ImageId,
@@ -105,7 +105,7 @@ pub enum Upstream {
 }
 
 /// Options of a build. All of it counts in the identity, but the values of secrets and ssh.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
     /// Build arguments, in the order of the file.
     pub args: IndexMap<String, Template>,
@@ -134,7 +134,7 @@ pub struct Build {
 }
 
 /// A named build context.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BuildContext {
     /// A folder relative to the family's root; its content counts in the identity.
     Folder(Utf8PathBuf),
@@ -210,7 +210,7 @@ pub enum VersionSource {
 }
 
 /// Build cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cache {
     /// References to read, on top of splitbase's own.
     pub from: Vec<String>,
@@ -219,7 +219,7 @@ pub struct Cache {
 }
 
 /// Where build cache is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CacheTo {
     /// Nowhere.
     None,
@@ -230,7 +230,7 @@ pub enum CacheTo {
 }
 
 /// How a release ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// Whether aliases move.
     pub promote: bool,
@@ -275,7 +275,7 @@ impl Retry {
 }
 
 /// A smoke test.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Smoke {
     /// Program and arguments; a program with a slash is relative to the family's root.
     pub command: Vec<Template>,

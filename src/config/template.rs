@@ -15,6 +15,14 @@ enum Part {
     Placeholder(String),
 }
 
+impl Part {
+    fn text(&self) -> &str {
+        match self {
+            Self::Literal(text) | Self::Placeholder(text) => text,
+        }
+    }
+}
+
 /// What is wrong with a template, and at which byte of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -115,6 +123,27 @@ impl Template {
         })
     }
 
+    /// The template with those placeholders filled in that `lookup` knows; the others stay.
+    #[must_use]
+    pub fn fill(&self, lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let mut source = String::with_capacity(self.source.len());
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let known = match part {
+                Part::Literal(text) => Some(text.clone()),
+                Part::Placeholder(name) => lookup(name),
+            };
+            let Some(text) = known else {
+                source.extend(["{", part.text(), "}"]);
+                parts.push(part.clone());
+                continue;
+            };
+            source.push_str(&text.replace('{', "{{").replace('}', "}}"));
+            parts.push(Part::Literal(text));
+        }
+        Self { source, parts }
+    }
+
     /// The text with every placeholder filled in.
     ///
     /// # Errors
@@ -134,6 +163,19 @@ impl Template {
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)
+    }
+}
+
+impl serde::Serialize for Template {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.source)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Template {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 

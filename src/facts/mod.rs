@@ -4,10 +4,22 @@
 //! Unknown is not absent, and never gets in here: what could not be found out ends the run before there is a plan.
 
 mod builder;
+mod error;
+mod gather;
+mod identities;
 mod image;
+mod offline;
+mod probe;
+mod sources;
 
 pub use builder::{BuilderFacts, ImageStore};
+pub use error::{DockerfileProblem, GatherError};
+pub use gather::{Pins, StatusFacts, World, gather, gather_promotion, gather_status};
+pub use identities::{canonical_list, image_facts};
 pub use image::{ImageFacts, IndexFact, PlatformFact, PlatformImage};
+pub use offline::{Hashed, HashedImage, hash, resolve_floating};
+pub use probe::record;
+pub use sources::{Sources, collect, parse_reference};
 
 use crate::domain::{Digest, Tag};
 use crate::record::Record;
@@ -16,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// All that the planner knows of the world.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Of each image, in the order of the family.
     pub images: Vec<ImageFacts>,
@@ -39,4 +51,16 @@ pub struct Facts {
     pub revision: Option<String>,
     /// What is odd, but no error.
     pub warnings: Vec<String>,
+}
+
+impl Facts {
+    /// Only what floating versions and upstream references stand for.
+    #[must_use]
+    pub fn of(versions: BTreeMap<String, Resolved>, upstream: BTreeMap<String, Digest>) -> Self {
+        Self {
+            versions,
+            upstream,
+            ..Self::default()
+        }
+    }
 }

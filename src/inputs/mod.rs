@@ -25,7 +25,7 @@ pub use junk::{Junk, JunkLine};
 pub use request::Request;
 pub use tree::{CanonicalList, IdentityInputs, TREE_FORMAT};
 pub use values::{NamedValue, Resolved, Unresolved, ValueKind, values_of};
-pub use walk::{Collected, collect, context_paths, fingerprint};
+pub use walk::{Collected, collect, collect_files, context_paths, fingerprint};
 
 #[cfg(test)]
 mod identity_tests;

@@ -8,7 +8,7 @@ use super::junk::{self, Junk};
 use super::pattern::clean;
 use super::place::{inside_context, is_folder, metadata, on_the_way, special, tidy, walk_error};
 use super::request::{IgnoreFile, Request};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::FileType;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +39,21 @@ pub fn collect(request: &Request<'_>) -> Result<Collected, InputError> {
         dockerfile,
         junk,
     })
+}
+
+/// Finds and hashes `files` (files and folders relative to `root`), which no ignore file speaks of: those of a smoke test.
+///
+/// # Errors
+/// As [`collect`].
+pub fn collect_files(root: &Utf8Path, files: &[Utf8PathBuf]) -> Result<Vec<InputEntry>, InputError> {
+    let ignore = IgnoreFile::none(Utf8Path::new(".dockerignore"));
+    let (entries, ()) = read_all(|sink| {
+        let mut finder = Finder::new(sink);
+        files
+            .iter()
+            .try_for_each(|file| finder.declared(&base(root), file, &ignore))
+    })?;
+    Ok(entries)
 }
 
 /// Reads the inputs of one image again, and tells what differs from `before`.

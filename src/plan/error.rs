@@ -1,5 +1,6 @@
 //! Why there is no plan.
 
+use crate::config::TagError;
 use crate::domain::{Digest, ExitCode, ImageId, Platform, Tag, VariantName, Version};
 
 /// Why there is no plan. Everything here is found before anything is built or written.
@@ -77,16 +78,14 @@ pub enum PlanError {
         can: String,
     },
     /// A tag that would not be one.
-    #[error("the tag `{template}` of {image} would be `{text}`: {reason}")]
+    #[error("the tag `{template}` of {image} cannot be used: {error}")]
     BadTag {
         /// Of which image.
         image: ImageId,
         /// As configured.
         template: String,
-        /// As rendered.
-        text: String,
         /// What is wrong with it.
-        reason: String,
+        error: TagError,
     },
     /// Two images would get the same tag.
     #[error("{first} and {second} would both get the tag `{tag}`")]

@@ -3,6 +3,7 @@
 //! Planning is pure: no file, network, clock, environment or process. See [`crate::facts`] for where its knowledge comes from.
 
 mod build_step;
+mod compare;
 mod document;
 mod error;
 mod images;
@@ -14,6 +15,8 @@ pub(crate) mod render;
 mod smoke_step;
 mod step;
 
+pub(crate) use build_step::values as publish_values;
+pub use compare::differences;
 pub use document::{Plan, PlanImage, PlanPlatform, PresenceWord, SCHEMA};
 pub use error::PlanError;
 pub use options::{Goal, Options, Rebuild};

@@ -11,6 +11,8 @@ pub enum Goal {
     /// Build, test, tag, move aliases.
     #[default]
     Release,
+    /// Build and test: a release without its tags.
+    Test,
     /// Only build what is missing, under identity tags.
     Build,
     /// Only test what is built.

@@ -36,10 +36,13 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         states: &states,
         steps: Vec::new(),
     };
-    draft.builds()?;
-    if options.goal != Goal::Build {
-        draft.smokes()?;
+    for platform in draft.platforms() {
+        draft.builds(&platform)?;
+        if options.goal != Goal::Build {
+            draft.smokes(&platform)?;
+        }
     }
+    draft.pin_first();
     if options.goal != Goal::Smoke {
         draft.assembles();
     }
@@ -185,42 +188,31 @@ impl Draft<'_> {
         platforms
     }
 
-    fn each(&self) -> Vec<(Platform, &'static str, ImageId)> {
-        let mut each = Vec::new();
-        for platform in self.platforms() {
-            for image in self.selected {
-                if image.platforms.contains(&platform) {
-                    each.push((platform.clone(), "", image.id.clone()));
-                }
-            }
-        }
-        each
-    }
-
-    fn builds(&mut self) -> Result<(), PlanError> {
-        for (platform, _, id) in self.each() {
-            let (Some(image), Some(state)) = (self.family.image(&id), self.states.get(&id)) else {
+    fn builds(&mut self, platform: &Platform) -> Result<(), PlanError> {
+        for image in self.selected {
+            let Some(state) = self.states.get(&image.id) else {
                 continue;
             };
-            let Some(decision) = state.platforms.get(&platform) else {
+            let Some(decision) = state.platforms.get(platform) else {
                 continue;
             };
             let Some(why) = &decision.build else { continue };
+            let (id, platform) = (image.id.clone(), platform.clone());
             if self.options.goal == Goal::Smoke {
                 return Err(PlanError::NotBuilt { image: id, platform });
             }
             let base = self.states.get(&ImageId::Base).filter(|_| id != ImageId::Base);
-            let base_platform = base.and_then(|base| base.platforms.get(&platform));
+            let base = base.and_then(|base| base.platforms.get(&platform));
             let step = build_step::build_step(
                 self.family,
                 image,
                 &platform,
                 state,
-                base_platform,
+                base,
                 self.facts,
                 self.options,
             )?;
-            let needs = match base_platform {
+            let needs = match base {
                 Some(base) if base.build.is_some() => vec![StepId::build(&ImageId::Base, &platform)],
                 _ => Vec::new(),
             };
@@ -231,51 +223,59 @@ impl Draft<'_> {
                 Action::Build(Box::new(step)),
             );
         }
-        if self.options.goal == Goal::Release && !self.steps.is_empty() {
-            for step in &mut self.steps {
-                step.needs.push(StepId::record(RecordState::Planned));
-            }
-            let why = "pins what floats before the first build".to_owned();
-            let action = Action::Record(RecordStep {
-                state: RecordState::Planned,
-            });
-            self.steps.insert(
-                0,
-                Step {
-                    id: StepId::record(RecordState::Planned),
-                    needs: Vec::new(),
-                    why,
-                    action,
-                },
-            );
-        }
         Ok(())
     }
 
-    fn smokes(&mut self) -> Result<(), PlanError> {
-        for (platform, _, id) in self.each() {
-            let (Some(image), Some(state)) = (self.family.image(&id), self.states.get(&id)) else {
+    fn smokes(&mut self, platform: &Platform) -> Result<(), PlanError> {
+        for image in self.selected {
+            let Some(state) = self.states.get(&image.id) else {
                 continue;
             };
-            let Some(decision) = state.platforms.get(&platform) else {
+            let Some(decision) = state.platforms.get(platform) else {
                 continue;
             };
             let Some(why) = &decision.smoke else { continue };
-            let step =
-                smoke_step::smoke_step(self.family, image, &platform, state, self.facts, self.options)?;
-            let needs = if decision.build.is_some() {
-                vec![StepId::build(&id, &platform)]
-            } else {
-                Vec::new()
+            let step = smoke_step::smoke_step(self.family, image, platform, state, self.facts, self.options)?;
+            let needs = match decision.build {
+                Some(_) => vec![StepId::build(&image.id, platform)],
+                None => Vec::new(),
             };
             self.push(
-                StepId::smoke(&id, &platform),
+                StepId::smoke(&image.id, platform),
                 needs,
                 why.clone(),
                 Action::Smoke(step),
             );
         }
         Ok(())
+    }
+
+    /// In a release, the record with all pins comes before the first build.
+    fn pin_first(&mut self) {
+        let builds = self
+            .steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Build(_)));
+        if self.options.goal != Goal::Release || !builds {
+            return;
+        }
+        let id = StepId::record(RecordState::Planned);
+        for step in &mut self.steps {
+            step.needs.push(id.clone());
+        }
+        let why = "pins what floats before the first build".to_owned();
+        let action = Action::Record(RecordStep {
+            state: RecordState::Planned,
+        });
+        self.steps.insert(
+            0,
+            Step {
+                id,
+                needs: Vec::new(),
+                why,
+                action,
+            },
+        );
     }
 
     fn assembles(&mut self) {

@@ -1,9 +1,8 @@
 //! Release tags and aliases: which there are, which are written, and which must not be.
 
 use super::images::ImageState;
-use super::render::Scope;
 use super::{AliasStep, Goal, Options, PlanError, TagStep};
-use crate::config::{Family, Image, Template};
+use crate::config::{Family, Image, Template, render_tag};
 use crate::domain::{Digest, ImageId, Tag, Version};
 use crate::facts::Facts;
 use crate::record::AliasPoint;
@@ -69,33 +68,13 @@ pub(crate) fn names(family: &Family, selected: &[&Image], options: &Options) -> 
 }
 
 fn tag(family: &Family, image: &Image, template: &Template, version: &Version) -> Result<Tag, PlanError> {
-    let scope = Scope {
-        family,
-        image,
-        version: Some(version),
-        revision: None,
-        platform: None,
-        versions: &BTreeMap::new(),
-    };
-    let bad = |text: String, reason: String| PlanError::BadTag {
-        image: image.id.clone(),
-        template: template.to_string(),
-        text,
-        reason,
-    };
-    let text = scope.render(template).map_err(|name| {
-        bad(
-            template.to_string(),
-            format!("`{{{name}}}` has no value for version `{version}`"),
-        )
-    })?;
-    let tag: Tag = text
-        .parse()
-        .map_err(|error: crate::domain::InvalidText| bad(text.clone(), error.to_string()))?;
-    if tag.has_machine_form() {
-        return Err(bad(text, "that is the form of machine tags".to_owned()));
-    }
-    Ok(tag)
+    render_tag(template, &family.name, &image.id, version, family.versioning).map_err(|error| {
+        PlanError::BadTag {
+            image: image.id.clone(),
+            template: template.to_string(),
+            error,
+        }
+    })
 }
 
 /// Whether aliases move in this release.

@@ -21,7 +21,8 @@ impl Scope<'_> {
         template.render(|name| self.lookup(name))
     }
 
-    fn lookup(&self, name: &str) -> Option<String> {
+    /// What a placeholder stands for.
+    pub(crate) fn lookup(&self, name: &str) -> Option<String> {
         let parsed = || self.family.versioning.parse(self.version?).ok();
         let number = |index| parsed()?.number(index).map(|number: u64| number.to_string());
         match name {

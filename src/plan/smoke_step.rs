@@ -39,9 +39,13 @@ pub(super) fn smoke_step(
             .render(template)
             .map_err(|name| missing(format!("a value for `{{{name}}}` of {}", image.id)))
     };
-    let mut env = expected(image, facts);
+    let (mut env, mut env_open) = (expected(image, facts), BTreeMap::new());
     for (name, template) in &smoke.env {
-        env.insert(name.clone(), render(template)?);
+        if template.placeholders().any(|name| name.starts_with("env.")) {
+            env_open.insert(name.clone(), template.fill(|name| scope.lookup(name)));
+        } else {
+            env.insert(name.clone(), render(template)?);
+        }
     }
     Ok(SmokeStep {
         image: image.id.clone(),
@@ -55,6 +59,7 @@ pub(super) fn smoke_step(
         receipt: IdentityTags::new(&image.id, &state.fact.identity).receipt(platform, &identity),
         command: smoke.command.iter().map(render).collect::<Result<_, _>>()?,
         env,
+        env_open,
         timeout: smoke.timeout,
         max_size: smoke.max_size,
     })

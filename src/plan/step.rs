@@ -1,6 +1,6 @@
 //! The steps of a plan. Each holds all that is needed to carry it out.
 
-use crate::config::{Provenance, Secret};
+use crate::config::{Provenance, Secret, Template};
 use crate::domain::{ByteSize, Digest, Duration, Identity, ImageId, Platform, Repository, Tag};
 use crate::record::RecordState;
 use camino::Utf8PathBuf;
@@ -185,6 +185,9 @@ pub struct SmokeStep {
     pub command: Vec<String>,
     /// Environment of the command, `EXPECTED_*` included, without `SPLITBASE_*`.
     pub env: BTreeMap<String, String>,
+    /// Environment whose `{env.NAME}` is filled in when the test runs: what it stands for is in no plan.
+    #[serde(default)]
+    pub env_open: BTreeMap<String, Template>,
     /// Longest time that the test may take.
     pub timeout: Duration,
     /// Greatest sum of the uncompressed layers.

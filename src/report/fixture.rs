@@ -312,6 +312,7 @@ pub(super) fn plan() -> Plan {
                 receipt: tag("variant-omos-bbbbbbbbbbbb-arm64-ok-cccccccccccc"),
                 command: vec!["scripts/smoke-test.sh".to_owned()],
                 env: BTreeMap::new(),
+                env_open: std::collections::BTreeMap::new(),
                 timeout: crate::domain::Duration::from_secs(600),
                 max_size: None,
             }),

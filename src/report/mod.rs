@@ -12,6 +12,7 @@ mod github;
 mod json;
 mod live;
 mod markdown;
+mod message;
 mod output;
 mod phase;
 mod plain;
@@ -32,6 +33,7 @@ pub use github::{GithubError, Outputs, outputs_of_plan, outputs_of_report, publi
 pub use json::{EVENT_SCHEMA, JsonLines};
 pub use live::Live;
 pub use markdown::markdown;
+pub use message::{error, warning};
 pub use output::Output;
 pub use plain::{Plain, PlainStyle};
 pub use plan::{PlanView, plan};

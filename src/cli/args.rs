@@ -1,0 +1,284 @@
+//! The command line.
+
+use crate::domain::{Platform, Repository, VariantName, Version};
+use crate::plan::Rebuild;
+use crate::report::{ColorMode, ProgressMode};
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Releases families of container images: builds what is missing, tests what it publishes, moves tags last.
+#[derive(Debug, Parser)]
+#[command(
+    name = "splitbase",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 smoke test failed, 4 something to do \
+    (plan --exit-code), 5 registry or version source not readable, 6 push failed, 7 refused, 8 cut off while publishing, \
+    130 interrupted"
+)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Flags of every command")]
+pub struct Global {
+    /// The family's file
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "SPLITBASE_FILE",
+        default_value = "variants.toml",
+        value_name = "PATH"
+    )]
+    pub file: Utf8PathBuf,
+    /// Where everything goes, instead of what the file says
+    #[arg(long, global = true, env = "SPLITBASE_REPOSITORY", value_name = "REPOSITORY")]
+    pub repository: Option<Repository>,
+    /// Only this variant (and the base); may be given more than once
+    #[arg(
+        long = "variant",
+        global = true,
+        env = "SPLITBASE_VARIANTS",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub variants: Vec<VariantName>,
+    /// Only this platform; may be given more than once
+    #[arg(
+        long = "platform",
+        global = true,
+        env = "SPLITBASE_PLATFORMS",
+        value_delimiter = ',',
+        value_name = "PLATFORM"
+    )]
+    pub platforms: Vec<Platform>,
+    /// The buildx builder
+    #[arg(long, global = true, env = "SPLITBASE_BUILDER", value_name = "NAME")]
+    pub builder: Option<String>,
+    /// Sets a version of [versions]; may be given more than once
+    #[arg(long = "set", global = true, env = "SPLITBASE_SET", value_delimiter = ',', value_parser = set, value_name = "NAME=VERSION")]
+    pub sets: Vec<(String, String)>,
+    /// Every version must stand in variants.lock
+    #[arg(long, global = true, env = "SPLITBASE_LOCKED")]
+    pub locked: bool,
+    /// How results are written to standard output
+    #[arg(short, long, global = true, env = "SPLITBASE_OUTPUT", value_enum, default_value_t = OutputFormat::Human)]
+    pub output: OutputFormat,
+    /// How progress is shown on standard error
+    #[arg(long, global = true, env = "SPLITBASE_PROGRESS", value_enum, default_value_t = ProgressMode::Auto)]
+    pub progress: ProgressMode,
+    /// Writes all events to this file too, as JSON lines
+    #[arg(long, global = true, env = "SPLITBASE_LOG_FILE", value_name = "PATH")]
+    pub log_file: Option<Utf8PathBuf>,
+    /// When to use colour
+    #[arg(long, global = true, env = "SPLITBASE_COLOR", value_enum, default_value_t = ColorMode::Auto)]
+    pub color: ColorMode,
+    /// Says more
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "SPLITBASE_VERBOSE",
+        conflicts_with = "quiet"
+    )]
+    pub verbose: bool,
+    /// Says only what failed
+    #[arg(short, long, global = true, env = "SPLITBASE_QUIET")]
+    pub quiet: bool,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    Human,
+    /// For programs; versioned
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what a release would do, and why
+    Plan(PlanArgs),
+    /// Build, test, tag, and move aliases
+    Release(ReleaseArgs),
+    /// Move the aliases to a release that stands
+    Promote(PromoteArgs),
+    /// Show what the tags point at
+    Status,
+    /// Show identities and what counts in them
+    Hash(HashArgs),
+    /// Only build what is missing
+    Build(BuildArgs),
+    /// Only test what is built
+    Smoke(SmokeArgs),
+    /// Show what floating versions resolve to
+    Resolve(ResolveArgs),
+    /// Print the JSON schema of variants.toml
+    Schema,
+}
+
+/// What a release may be told.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct Wishes {
+    /// Write release tags, leave aliases alone
+    #[arg(long, env = "SPLITBASE_NO_PROMOTE")]
+    pub no_promote: bool,
+    /// Build this anew although it is there: IMAGE or IMAGE/PLATFORM
+    #[arg(long = "rebuild", value_name = "IMAGE[/PLATFORM]")]
+    pub rebuild: Vec<Rebuild>,
+    /// Resolve floating versions anew, although this release has pinned them
+    #[arg(long)]
+    pub re_resolve: bool,
+    /// Overwrite release tags that hold something else, and set aside a release that is unfinished
+    #[arg(long)]
+    pub force: bool,
+    /// Take over aliases of which no record knows the release
+    #[arg(long, env = "SPLITBASE_ADOPT")]
+    pub adopt: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The release; falls back to the pushed tag in CI
+    pub version: Option<Version>,
+    /// What the release may be told
+    #[command(flatten)]
+    pub wishes: Wishes,
+    /// Write nothing anywhere, and show the exact docker buildx commands
+    #[arg(long, env = "SPLITBASE_DRY_RUN")]
+    pub dry_run: bool,
+    /// Exit with 4 when there is something to do
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Save the plan for `release --plan`
+    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    pub save: Option<Utf8PathBuf>,
+    /// Save what the plan was made from
+    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    pub save_facts: Option<Utf8PathBuf>,
+    /// Plan from saved facts (`-`: standard input) and from nothing else
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["save_facts", "version"])]
+    pub facts: Option<Utf8PathBuf>,
+}
+
+/// `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// The release; falls back to the pushed tag in CI
+    pub version: Option<Version>,
+    /// What the release may be told
+    #[command(flatten)]
+    pub wishes: Wishes,
+    /// Run this saved plan; refused where sources or registry differ from it
+    #[arg(long, value_name = "PATH")]
+    pub plan: Option<Utf8PathBuf>,
+    /// Release although tracked files differ from the commit
+    #[arg(long, env = "SPLITBASE_ALLOW_DIRTY")]
+    pub allow_dirty: bool,
+    /// Show the plan and stop
+    #[arg(long, env = "SPLITBASE_DRY_RUN")]
+    pub dry_run: bool,
+    /// How it runs
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// How a plan runs.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Running {
+    /// How many builds and tests run at once
+    #[arg(long, env = "SPLITBASE_PARALLEL", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    pub parallel: u16,
+    /// Stop everything at the first failure
+    #[arg(long, env = "SPLITBASE_FAIL_FAST")]
+    pub fail_fast: bool,
+}
+
+/// `promote`.
+#[derive(Debug, Args)]
+pub struct PromoteArgs {
+    /// The release
+    pub version: Version,
+    /// Take over aliases of which no record knows the release
+    #[arg(long, env = "SPLITBASE_ADOPT")]
+    pub adopt: bool,
+    /// Do it; without this flag it is only shown
+    #[arg(short, long, env = "SPLITBASE_YES")]
+    pub yes: bool,
+}
+
+/// `hash`.
+#[derive(Debug, Args)]
+pub struct HashArgs {
+    /// Show every input
+    #[arg(long)]
+    pub explain: bool,
+    /// Ask version sources and registries for what is left open
+    #[arg(long)]
+    pub resolve: bool,
+}
+
+/// `build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// Build this anew although it is there: IMAGE or IMAGE/PLATFORM
+    #[arg(long = "rebuild", value_name = "IMAGE[/PLATFORM]")]
+    pub rebuild: Vec<Rebuild>,
+    /// How it runs
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `smoke`.
+#[derive(Debug, Args)]
+pub struct SmokeArgs {
+    /// Test again what has passed before
+    #[arg(long)]
+    pub again: bool,
+    /// How it runs
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `resolve`.
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// Write variants.lock
+    #[arg(long)]
+    pub write: bool,
+}
+
+fn set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, version)) if !name.is_empty() && !version.is_empty() => {
+            Ok((name.to_owned(), version.to_owned()))
+        }
+        _ => Err("expected NAME=VERSION".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,40 @@
+//! `build` and `smoke`: the same steps alone.
+
+use super::args::{BuildArgs, SmokeArgs};
+use super::failure::Failure;
+use super::release::perform;
+use super::session::Session;
+use crate::domain::ExitCode;
+use crate::facts;
+use crate::plan::{self, Goal, Options};
+
+pub(super) async fn build(session: &Session, args: BuildArgs) -> Result<ExitCode, Failure> {
+    let options = Options {
+        goal: Goal::Build,
+        rebuild: args.rebuild,
+        ..session.options()
+    };
+    steps(session, options, args.running).await
+}
+
+pub(super) async fn smoke(session: &Session, args: SmokeArgs) -> Result<ExitCode, Failure> {
+    let options = Options {
+        goal: Goal::Smoke,
+        test_again: args.again,
+        ..session.options()
+    };
+    steps(session, options, args.running).await
+}
+
+async fn steps(
+    session: &Session,
+    options: Options,
+    running: super::args::Running,
+) -> Result<ExitCode, Failure> {
+    let family = session.family()?;
+    let registry = session.registry(&family);
+    let pins = session.pins(&family, false)?;
+    let facts = facts::gather(&family, &options, &pins, &session.world(&family, &registry)).await?;
+    let plan = plan::plan(&family, &facts, &options)?;
+    perform(session, family, Some(&facts), plan, running).await
+}

@@ -1,0 +1,78 @@
+//! `hash`: identities, and what counts in them. Offline, unless it is told to ask.
+
+use super::args::HashArgs;
+use super::failure::Failure;
+use super::session::Session;
+use crate::config::{Family, HashFormat};
+use crate::domain::{ExitCode, IdentityTags};
+use crate::facts::{self, HashedImage};
+use crate::inputs::InputEntry;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    images: Vec<ImageDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct ImageDocument<'a> {
+    image: &'a crate::domain::ImageId,
+    hash: HashFormat,
+    identity: Option<String>,
+    tag: Option<String>,
+    unresolved: &'a [String],
+    inputs: &'a [InputEntry],
+}
+
+pub(super) async fn run(session: &Session, args: HashArgs) -> Result<ExitCode, Failure> {
+    let family = session.family()?;
+    let pins = session.pins(&family, false)?;
+    let registry = session.registry(&family);
+    let world = session.world(&family, &registry);
+    let hashed = facts::hash(&family, &pins, args.resolve.then_some(&world)).await?;
+    for warning in &hashed.warnings {
+        session.warn(warning);
+    }
+    if session.is_json() {
+        let images = hashed
+            .images
+            .iter()
+            .map(|image| document(&family, image))
+            .collect();
+        session.json(&Document { schema: 1, images })?;
+        return Ok(ExitCode::Done);
+    }
+    for image in &hashed.images {
+        let shown = match &image.identity {
+            Some(identity) => IdentityTags::new(&image.image, identity).index().to_string(),
+            None => format!("open: {}", image.unresolved.join(", ")),
+        };
+        session.stdout.line(&format!("{}  {shown}", image.image));
+        if args.explain {
+            session.stdout.write(&image.explanation);
+        }
+    }
+    let open = hashed.images.iter().any(|image| image.identity.is_none());
+    if open {
+        session.warn("what is open is known after `splitbase resolve --write`, with `--set NAME=VERSION` or `--resolve`");
+    }
+    Ok(ExitCode::Done)
+}
+
+fn document<'a>(family: &Family, image: &'a HashedImage) -> ImageDocument<'a> {
+    let tag = image
+        .identity
+        .map(|identity| IdentityTags::new(&image.image, &identity).index().to_string());
+    ImageDocument {
+        image: &image.image,
+        hash: family
+            .image(&image.image)
+            .map(|image| image.hash)
+            .unwrap_or_default(),
+        identity: image.identity.map(|identity| identity.to_string()),
+        tag,
+        unresolved: &image.unresolved,
+        inputs: &image.files,
+    }
+}

@@ -1,0 +1,133 @@
+//! `plan`: shows what a release would do, and why.
+
+use super::args::{PlanArgs, Wishes};
+use super::failure::Failure;
+use super::session::{Session, read, write};
+use crate::buildx::{self, BuildIo};
+use crate::config::Family;
+use crate::domain::{ExitCode, Version};
+use crate::facts::{self, Facts};
+use crate::plan::{self, BuildStep, Options, Plan};
+use crate::report::{self, PlanView};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Everything that a plan is made from.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    schema: u32,
+    family: Family,
+    options: Options,
+    facts: Facts,
+}
+
+pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, Failure> {
+    if let Some(path) = &args.facts {
+        let saved: Saved = serde_json::from_slice(&read(path)?)
+            .map_err(|error| Failure::new(ExitCode::Usage, format!("read facts from `{path}`: {error}")))?;
+        let plan = plan::plan(&saved.family, &saved.facts, &saved.options)?;
+        return show(session, &plan, &args);
+    }
+    let family = session.family()?;
+    let version = session.version(args.version.clone())?;
+    let options = options(session, version, &args.wishes);
+    let facts = gather(session, &family, &options, &args.wishes).await?;
+    let plan = plan::plan(&family, &facts, &options)?;
+    if let Some(path) = &args.save {
+        write(path, &plan)?;
+    }
+    if let Some(path) = &args.save_facts {
+        write(
+            path,
+            &Saved {
+                schema: plan::SCHEMA,
+                family,
+                options,
+                facts,
+            },
+        )?;
+    }
+    show(session, &plan, &args)
+}
+
+/// Options of a release, or of a build where no version is given.
+pub(super) fn options(session: &Session, version: Option<Version>, wishes: &Wishes) -> Options {
+    let goal = if version.is_some() {
+        plan::Goal::Release
+    } else {
+        plan::Goal::Test
+    };
+    Options {
+        goal,
+        version,
+        no_promote: wishes.no_promote,
+        rebuild: wishes.rebuild.clone(),
+        force: wishes.force,
+        adopt: wishes.adopt,
+        ..session.options()
+    }
+}
+
+pub(super) async fn gather(
+    session: &Session,
+    family: &Family,
+    options: &Options,
+    wishes: &Wishes,
+) -> Result<Facts, Failure> {
+    let registry = session.registry(family);
+    let pins = session.pins(family, wishes.re_resolve)?;
+    Ok(facts::gather(family, options, &pins, &session.world(family, &registry)).await?)
+}
+
+fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Failure> {
+    if session.is_json() {
+        session.json(plan)?;
+    } else {
+        human(session, plan, args.dry_run);
+    }
+    if !args.dry_run {
+        for error in report::publish(&session.environment, &report::outputs_of_plan(plan), None) {
+            session.warn(&error.to_string());
+        }
+    }
+    let something = !plan.steps.is_empty();
+    Ok(if args.exit_code && something {
+        ExitCode::SomethingToDo
+    } else {
+        ExitCode::Done
+    })
+}
+
+/// The plan for people; with `commands`, the exact lines of each build.
+pub(super) fn human(session: &Session, plan: &Plan, commands: bool) {
+    let line = |step: &BuildStep| command_line(session, plan, step);
+    let view = PlanView {
+        all: session.global.verbose,
+        builder: plan.builder.as_deref().or_else(|| session.builder()),
+        command: commands.then_some(&line as &dyn Fn(&BuildStep) -> String),
+    };
+    session.stdout.write(&report::plan(plan, &view));
+}
+
+/// The line as it will be run. What is known only then stands in angle brackets: the digest of a base that is built in the same release.
+fn command_line(session: &Session, plan: &Plan, step: &BuildStep) -> String {
+    let secrets = buildx::resolve(
+        &step.secrets,
+        session.environment.directory(),
+        &session.environment,
+    );
+    let secrets = secrets.unwrap_or_default();
+    let io = BuildIo {
+        root: Path::new("."),
+        builder: plan.builder.as_deref(),
+        metadata_file: Path::new("<file>"),
+        attests: plan.attests,
+        exports_cache: plan.attests,
+        without_cache_from: false,
+        no_cache: false,
+        secrets: &secrets,
+    };
+    let base = step.base.as_ref().filter(|base| base.digest.is_none());
+    let base = base.map(|_| format!("{}@<digest of base for {}>", step.repository, step.platform));
+    buildx::shell_line(&buildx::command(step, base.as_deref(), &io))
+}

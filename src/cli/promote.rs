@@ -1,0 +1,33 @@
+//! `promote`: moves the aliases to a release that stands.
+
+use super::args::{PromoteArgs, Running};
+use super::failure::Failure;
+use super::plan as plan_command;
+use super::release::perform;
+use super::session::Session;
+use crate::domain::ExitCode;
+use crate::facts;
+use crate::plan::{self, Options};
+
+pub(super) async fn run(session: &Session, args: PromoteArgs) -> Result<ExitCode, Failure> {
+    let family = session.family()?;
+    let registry = session.registry(&family);
+    let facts = facts::gather_promotion(&family, &args.version, &registry).await?;
+    let options = Options {
+        adopt: args.adopt,
+        ..session.options()
+    };
+    let plan = plan::plan_promotion(&family, &facts, &args.version, &options)?;
+    if !args.yes {
+        plan_command::human(session, &plan, false);
+        if !plan.steps.is_empty() {
+            session.warn("nothing was moved: `--yes` does it");
+        }
+        return Ok(ExitCode::Done);
+    }
+    let running = Running {
+        parallel: 1,
+        fail_fast: false,
+    };
+    perform(session, family, None, plan, running).await
+}

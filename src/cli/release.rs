@@ -1,0 +1,143 @@
+//! `release`: makes a plan and runs exactly that, or runs one that was saved.
+
+use super::args::{ReleaseArgs, Running};
+use super::failure::Failure;
+use super::plan as plan_command;
+use super::session::{Session, read};
+use crate::config::Family;
+use crate::domain::ExitCode;
+use crate::execute;
+use crate::facts::{self, Facts};
+use crate::plan::{self, Options, Plan, PlanError};
+use camino::Utf8PathBuf;
+use std::sync::Arc;
+
+pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
+    let family = session.family()?;
+    let (facts, plan) = if let Some(path) = &args.plan {
+        saved(session, &family, path, &args).await?
+    } else {
+        let version = session
+            .version(args.version.clone())?
+            .ok_or(PlanError::NoVersion)?;
+        let options = plan_command::options(session, Some(version), &args.wishes);
+        let facts = plan_command::gather(session, &family, &options, &args.wishes).await?;
+        let plan = plan::plan(&family, &facts, &options)?;
+        (facts, plan)
+    };
+    if args.dry_run {
+        plan_command::human(session, &plan, true);
+        return Ok(ExitCode::Done);
+    }
+    if facts
+        .revision
+        .as_ref()
+        .is_some_and(|revision| revision.ends_with("-dirty"))
+        && !args.allow_dirty
+        && !plan.steps.is_empty()
+    {
+        let message =
+            "tracked files differ from the commit, and a release names the commit that it is made of";
+        return Err(
+            Failure::new(ExitCode::Refused, message).hint("commit them, or release with `--allow-dirty`")
+        );
+    }
+    perform(session, family, Some(&facts), plan, args.running).await
+}
+
+/// Runs a plan and tells what came of it.
+pub(super) async fn perform(
+    session: &Session,
+    family: Family,
+    facts: Option<&Facts>,
+    plan: Plan,
+    running: Running,
+) -> Result<ExitCode, Failure> {
+    if !session.is_json() && !session.global.quiet && plan.steps.is_empty() {
+        plan_command::human(session, &plan, false);
+    }
+    let plan = Arc::new(plan);
+    let registry = session.registry(&family);
+    let settings = execute::Settings {
+        parallel: running.parallel.into(),
+        fail_fast: running.fail_fast,
+    };
+    let report = session
+        .execute(family, facts, plan.clone(), registry, settings)
+        .await;
+    session.tell(&report, &plan)
+}
+
+/// A saved plan: versions and upstream digests are taken from it, inputs and tags are read again, and every difference is refused by name.
+async fn saved(
+    session: &Session,
+    family: &Family,
+    path: &Utf8PathBuf,
+    args: &ReleaseArgs,
+) -> Result<(Facts, Plan), Failure> {
+    let plan: Plan = serde_json::from_slice(&read(path)?)
+        .map_err(|error| Failure::new(ExitCode::Usage, format!("read the plan `{path}`: {error}")))?;
+    let differs = |message: String| {
+        Failure::new(
+            ExitCode::Refused,
+            format!("the plan `{path}` no longer holds: {message}"),
+        )
+        .hint("make a new one with `splitbase plan --save`")
+    };
+    if plan.schema != plan::SCHEMA {
+        return Err(differs(format!(
+            "its schema is {}, this version reads {}",
+            plan.schema,
+            plan::SCHEMA
+        )));
+    }
+    if let Some(version) = args
+        .version
+        .as_ref()
+        .filter(|version| plan.version.as_ref() != Some(*version))
+    {
+        let planned = plan
+            .version
+            .as_ref()
+            .map_or_else(|| "no version".to_owned(), ToString::to_string);
+        return Err(differs(format!("it is for {planned}, not for {version}")));
+    }
+    if plan.repository != family.repository {
+        return Err(differs(format!(
+            "it is for `{}`, the family is for `{}`",
+            plan.repository, family.repository
+        )));
+    }
+    let options = Options {
+        variants: variants_of(family, &plan),
+        ..plan_command::options(session, plan.version.clone(), &args.wishes)
+    };
+    let mut pins = session.pins(family, false)?;
+    pins.plan = Some((plan.versions.clone(), plan.upstream.clone()));
+    let registry = session.registry(family);
+    let facts = facts::gather(family, &options, &pins, &session.world(family, &registry)).await?;
+    let now = plan::plan(family, &facts, &options)?;
+    let differences = plan::differences(&plan, &now);
+    if !differences.is_empty() {
+        return Err(differs(differences.join("; ")));
+    }
+    Ok((facts, plan))
+}
+
+/// The variants that the plan is about.
+fn variants_of(family: &Family, plan: &Plan) -> Option<Vec<crate::domain::VariantName>> {
+    let planned: Vec<_> = plan
+        .images
+        .iter()
+        .filter_map(|image| match &image.image {
+            crate::domain::ImageId::Variant(name) => Some(name.clone()),
+            crate::domain::ImageId::Base => None,
+        })
+        .collect();
+    let all = family
+        .images
+        .iter()
+        .filter(|image| image.id != crate::domain::ImageId::Base)
+        .count();
+    (planned.len() != all).then_some(planned)
+}

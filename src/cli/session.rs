@@ -1,0 +1,321 @@
+//! What all commands share: the family, the registry, the streams, the interrupt.
+
+use super::args::{Global, OutputFormat};
+use super::failure::Failure;
+use crate::clock;
+use crate::config::{self, Family, Overrides};
+use crate::credentials::Credentials;
+use crate::domain::{ExitCode, Version};
+use crate::effects::Real;
+use crate::environment::Environment;
+use crate::execute::{self, Event, Report, Sink};
+use crate::facts::{Facts, Pins, World};
+use crate::inputs::InputEntry;
+use crate::plan::{Options, Plan};
+use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
+use crate::target::registry::{Registry, RetryNotice};
+use crate::versions::{self, Lock};
+use camino::Utf8PathBuf;
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What all commands share.
+pub(super) struct Session {
+    pub(super) global: Global,
+    pub(super) environment: Environment,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+    pub(super) cancel: CancellationToken,
+    reporter: Arc<dyn Reporter>,
+}
+
+impl Session {
+    pub(super) fn new(
+        global: Global,
+        environment: Environment,
+        cancel: CancellationToken,
+    ) -> Result<Self, Failure> {
+        let stdout = Output::stdout(&environment, global.color);
+        let stderr = Output::stderr(&environment, global.color);
+        let verbosity = match (global.quiet, global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        let terminal = std::io::stderr().is_terminal();
+        let settings = Settings {
+            verbosity,
+            color: global.color,
+            terminal,
+            clock: clock::now_exactly,
+        };
+        let mut reporters = vec![report::reporter(global.progress, &environment, &settings)];
+        if let Some(path) = &global.log_file {
+            reporters.push(Arc::new(JsonLines::log_file(
+                Box::new(create(path)?),
+                clock::now_exactly,
+            )));
+        }
+        let reporter: Arc<dyn Reporter> = Arc::new(Tee::new(reporters));
+        Ok(Self {
+            global,
+            environment,
+            stdout,
+            stderr,
+            cancel,
+            reporter,
+        })
+    }
+
+    /// Reads the family's file; warnings are told.
+    pub(super) fn family(&self) -> Result<Family, Failure> {
+        let platforms = (!self.global.platforms.is_empty()).then(|| self.global.platforms.clone());
+        let overrides = Overrides {
+            repository: self.global.repository.clone(),
+            platforms,
+        };
+        let loaded = config::load(&self.global.file, &self.environment, &overrides)?;
+        if !self.global.quiet && !loaded.warnings.is_empty() {
+            self.stderr
+                .write(&config::render_all(&loaded.warnings, self.stderr.color()));
+        }
+        Ok(loaded.family)
+    }
+
+    /// The registries, with the user's credentials.
+    pub(super) fn registry(&self, family: &Family) -> Registry {
+        let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
+        let sink = self.sink();
+        let observer = move |notice: RetryNotice| {
+            let RetryNotice {
+                attempted,
+                attempt,
+                of,
+                reason,
+                delay,
+            } = notice;
+            sink.event(&Event::Retry {
+                step: None,
+                attempted,
+                attempt,
+                of,
+                reason,
+                pause: delay,
+            });
+        };
+        Registry::new(family.retry.clone(), credentials, Arc::new(observer))
+    }
+
+    /// What gathering facts needs.
+    pub(super) fn world<'a>(&'a self, family: &Family, registry: &'a Registry) -> World<'a, Registry> {
+        let sink = self.sink();
+        let notice = move |message: String| sink.event(&Event::Warning { step: None, message });
+        let versions = versions::Context::new(
+            family.root.clone(),
+            self.environment.clone(),
+            family.retry.clone(),
+            self.cancel.clone(),
+            Arc::new(notice),
+        );
+        World {
+            target: registry,
+            builder: self.builder(),
+            environment: &self.environment,
+            versions,
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// The builder that was asked for: the flag, then buildx's own variable.
+    pub(super) fn builder(&self) -> Option<&str> {
+        self.global
+            .builder
+            .as_deref()
+            .or_else(|| self.environment.get("BUILDX_BUILDER"))
+    }
+
+    /// Pins of the command line and of `variants.lock`.
+    pub(super) fn pins(&self, family: &Family, re_resolve: bool) -> Result<Pins, Failure> {
+        let path = family.root.join("variants.lock");
+        let lock = Lock::read(path.as_std_path())
+            .map_err(|error| Failure::from(crate::facts::GatherError::from(error)))?;
+        Ok(Pins {
+            set: self.global.sets.iter().cloned().collect(),
+            plan: None,
+            re_resolve,
+            lock,
+            locked: self.global.locked,
+        })
+    }
+
+    /// `--variant` as options have it.
+    pub(super) fn options(&self) -> Options {
+        let variants = (!self.global.variants.is_empty()).then(|| self.global.variants.clone());
+        Options {
+            variants,
+            ..Options::default()
+        }
+    }
+
+    /// The version that was asked for, or the tag that was pushed.
+    pub(super) fn version(&self, given: Option<Version>) -> Result<Option<Version>, Failure> {
+        if given.is_some() || self.environment.get("GITHUB_REF_TYPE") != Some("tag") {
+            return Ok(given);
+        }
+        let Some(tag) = self.environment.get("GITHUB_REF_NAME") else {
+            return Ok(None);
+        };
+        tag.parse()
+            .map(Some)
+            .map_err(|error: crate::domain::InvalidText| {
+                Failure::new(
+                    ExitCode::Usage,
+                    format!("take the version from the pushed tag: {error}"),
+                )
+                .hint("name the version on the command line")
+            })
+    }
+
+    /// Runs a plan to its end, showing it as it goes.
+    pub(super) async fn execute(
+        &self,
+        family: Family,
+        facts: Option<&Facts>,
+        plan: Arc<Plan>,
+        registry: Registry,
+        settings: execute::Settings,
+    ) -> Report {
+        let files: BTreeMap<_, Vec<InputEntry>> = facts
+            .map(|facts| {
+                facts
+                    .images
+                    .iter()
+                    .map(|image| (image.image.clone(), image.files.clone()))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let root = self.environment.directory().join(&family.root);
+        let effects = Real {
+            target: registry,
+            root,
+            files,
+            builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
+            attests: plan.attests,
+            environment: self.environment.clone(),
+            family: Arc::new(family),
+        };
+        let report = execute::execute(
+            plan,
+            Arc::new(effects),
+            settings,
+            self.sink(),
+            self.cancel.clone(),
+        )
+        .await;
+        for warning in self.reporter.finish() {
+            self.warn(&warning);
+        }
+        report
+    }
+
+    /// Tells a report: the table for people or the document, what failed, and what CI wants.
+    pub(super) fn tell(&self, report: &Report, plan: &Plan) -> Result<ExitCode, Failure> {
+        match self.global.output {
+            OutputFormat::Json => self.json(report)?,
+            OutputFormat::Human => self.stdout.write(&report::summary(report, self.global.verbose)),
+        }
+        self.stderr.write(&report::failures(report));
+        let outputs = report::outputs_of_report(report, Some(plan));
+        for error in report::publish(&self.environment, &outputs, Some(&report::markdown(report))) {
+            self.warn(&error.to_string());
+        }
+        Ok(exit_code(report.exit_code))
+    }
+
+    /// Writes a document to standard output.
+    pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), Failure> {
+        let mut bytes = serde_json::to_vec_pretty(document)
+            .map_err(|error| Failure::new(ExitCode::Failed, format!("write JSON: {error}")))?;
+        bytes.push(b'\n');
+        self.stdout.write_raw(&bytes);
+        Ok(())
+    }
+
+    pub(super) fn warn(&self, message: &str) {
+        if !self.global.quiet {
+            self.stderr.write(&report::warning(message));
+        }
+    }
+
+    fn sink(&self) -> Arc<dyn Sink> {
+        Arc::new(Forward(self.reporter.clone()))
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.global.output == OutputFormat::Json
+    }
+}
+
+/// A reporter as the sink that it is.
+struct Forward(Arc<dyn Reporter>);
+
+impl Sink for Forward {
+    fn event(&self, event: &Event) {
+        self.0.event(event);
+    }
+}
+
+fn exit_code(code: u8) -> ExitCode {
+    const ALL: [ExitCode; 10] = [
+        ExitCode::Done,
+        ExitCode::Failed,
+        ExitCode::Usage,
+        ExitCode::SmokeFailed,
+        ExitCode::SomethingToDo,
+        ExitCode::Unknown,
+        ExitCode::PushFailed,
+        ExitCode::Refused,
+        ExitCode::CutOff,
+        ExitCode::Interrupted,
+    ];
+    ALL.into_iter()
+        .find(|known| known.code() == code)
+        .unwrap_or(ExitCode::Failed)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the log file that was asked for")]
+fn create(path: &Utf8PathBuf) -> Result<std::fs::File, Failure> {
+    std::fs::File::create(path)
+        .map_err(|error| Failure::new(ExitCode::Usage, format!("write the log file `{path}`: {error}")))
+}
+
+/// Reads a file that the command line names; `-` is standard input.
+#[expect(clippy::disallowed_methods, reason = "a file that the command line names")]
+pub(super) fn read(path: &Utf8PathBuf) -> Result<Vec<u8>, Failure> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let read = if path == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    } else {
+        std::fs::read(path).map(|content| bytes = content)
+    };
+    read.map_err(|error| Failure::new(ExitCode::Usage, format!("read `{path}`: {error}")))?;
+    Ok(bytes)
+}
+
+/// Writes a document to a file, whole or not at all.
+pub(super) fn write(path: &Utf8PathBuf, document: &impl serde::Serialize) -> Result<(), Failure> {
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::new(ExitCode::Failed, format!("write `{path}`: {error}"));
+    let folder: PathBuf = match path.parent() {
+        Some(parent) if !parent.as_str().is_empty() => parent.into(),
+        _ => ".".into(),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    serde_json::to_writer_pretty(&mut file, document).map_err(|error| failed(&error))?;
+    file.persist(path).map_err(|error| failed(&error))?;
+    Ok(())
+}

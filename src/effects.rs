@@ -1,0 +1,195 @@
+//! The executor's effects for real: buildx, smoke tests, the registry, the clock.
+
+use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, Limits, Retry as BuildRetry};
+use crate::clock;
+use crate::config::Family;
+use crate::domain::{Digest, ExitCode, ImageId};
+use crate::environment::Environment;
+use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
+use crate::holder;
+use crate::inputs::{self, InputEntry, Request};
+use crate::plan::SmokeStep;
+use crate::record::Holder;
+use crate::smoke::{self, SmokeOptions};
+use crate::target::Target;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The executor's effects for real.
+pub struct Real<T> {
+    /// Where the release goes.
+    pub target: T,
+    /// The family, for hashing its inputs again.
+    pub family: Arc<Family>,
+    /// The files of each image as they were when the plan was made.
+    pub files: BTreeMap<ImageId, Vec<InputEntry>>,
+    /// The family's root, absolute.
+    pub root: PathBuf,
+    /// The builder that was asked for.
+    pub builder: Option<String>,
+    /// Whether the builder keeps attestations and annotations, and can export cache.
+    pub attests: bool,
+    /// The environment that children get.
+    pub environment: Environment,
+}
+
+impl<T: Target> Effects for Real<T> {
+    type Target = T;
+
+    fn target(&self) -> &T {
+        &self.target
+    }
+
+    async fn build(
+        &self,
+        attempt: BuildAttempt<'_>,
+        cancel: &CancellationToken,
+        tell: &(dyn Fn(Told) + Send + Sync),
+    ) -> Result<Built, AttemptFailure> {
+        let options = BuildOptions {
+            root: &self.root,
+            builder: self.builder.as_deref(),
+            attests: self.attests,
+            exports_cache: self.attests,
+            without_cache_from: attempt.without_cache_from,
+            no_cache: attempt.no_cache,
+            environment: &self.environment,
+            limits: Limits::default(),
+        };
+        let mut step = attempt.step.clone();
+        step.no_cache = attempt.no_cache;
+        let built = buildx::build(
+            &step,
+            attempt.base.as_deref(),
+            &options,
+            cancel,
+            |update| match update {
+                BuildUpdate::Stage { stage, cached, run } => tell(Told::Progress {
+                    stage: stage.to_owned(),
+                    cached,
+                    run,
+                }),
+                BuildUpdate::Line(line) => tell(Told::Line(line.to_owned())),
+                BuildUpdate::Warning(_) => {}
+            },
+        )
+        .await;
+        match built {
+            Ok(mut built) => {
+                // A default would be the wrong base: that there is none is as it should be.
+                built
+                    .warnings
+                    .retain(|warning| step.base.is_none() || !warning.starts_with("InvalidDefaultArgInFrom"));
+                let buildx::Built {
+                    wrapper,
+                    cached,
+                    run,
+                    warnings,
+                    ..
+                } = built;
+                Ok(Built {
+                    pushed: wrapper,
+                    cached,
+                    run,
+                    warnings,
+                })
+            }
+            Err(failure) => Err(AttemptFailure {
+                again: match (failure.retry, &failure.class) {
+                    (BuildRetry::Transient, _) => Again::Transient,
+                    (BuildRetry::WithoutCacheFrom, _) => Again::WithoutCacheFrom,
+                    (BuildRetry::Never, FailureClass::RunFailed { .. }) => Again::FailedRun,
+                    (BuildRetry::Never, _) => Again::Never,
+                },
+                exit_code: failure.exit_code(),
+                reason: failure.reason,
+                output: failure.output,
+                hints: failure.hints,
+            }),
+        }
+    }
+
+    async fn smoke(
+        &self,
+        step: &SmokeStep,
+        digest: Digest,
+        cancel: &CancellationToken,
+        tell: &(dyn Fn(Told) + Send + Sync),
+    ) -> Result<(), TestFailure> {
+        let options = SmokeOptions {
+            root: &self.root,
+            environment: &self.environment,
+            logs: None,
+        };
+        let mut filled = step.clone();
+        for (name, template) in &step.env_open {
+            let value = template.render(|name| {
+                self.environment
+                    .get(name.strip_prefix("env.")?)
+                    .map(str::to_owned)
+            });
+            let value = value.map_err(|missing| TestFailure {
+                reason: format!("the variable `{missing}` that `{name}` of the smoke test needs is not set"),
+                output: Vec::new(),
+                hints: vec!["set it, or take it out of `smoke.env`".to_owned()],
+                exit_code: ExitCode::Usage,
+            })?;
+            filled.env.insert(name.clone(), value);
+        }
+        let tested = smoke::run(&filled, digest, &options, cancel, |line| {
+            tell(Told::Line(line.to_owned()));
+        })
+        .await;
+        tested.map(drop).map_err(|failure| {
+            let exit_code = failure.exit_code();
+            let mut hints = failure.hints;
+            hints.extend(
+                failure
+                    .log
+                    .map(|log| format!("the whole output is in `{}`", log.display())),
+            );
+            hints.push(format!("to look inside: `{}`", failure.look_inside));
+            TestFailure {
+                reason: failure.reason,
+                output: failure.output,
+                hints,
+                exit_code,
+            }
+        })
+    }
+
+    async fn changed_inputs(&self, image: &ImageId) -> Result<Vec<String>, String> {
+        let (family, id) = (self.family.clone(), image.clone());
+        let before = self.files.get(image).cloned().unwrap_or_default();
+        let hashed = tokio::task::spawn_blocking(move || {
+            let image = family
+                .image(&id)
+                .ok_or_else(|| format!("there is no {id} in the family"))?;
+            let request = Request::new(&family.root, image);
+            inputs::fingerprint(&request, &before).map_err(|error| error.to_string())
+        });
+        let differences = hashed.await.map_err(|error| error.to_string())??;
+        let with = |word: &'static str, paths: Vec<String>| {
+            paths.into_iter().map(move |path| format!("`{path}` {word}"))
+        };
+        Ok(with("changed", differences.changed)
+            .chain(with("is new", differences.added))
+            .chain(with("is gone", differences.removed))
+            .collect())
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        clock::now()
+    }
+
+    fn holder(&self) -> Option<Holder> {
+        holder::own()
+    }
+}

@@ -1,0 +1,410 @@
+//! Gathering facts: as much side by side as their needs allow.
+
+use super::{Facts, GatherError, identities, probe, sources};
+use crate::buildx;
+use crate::config::{Family, Image, Upstream, VersionSource};
+use crate::domain::{Digest, ImageId, Tag};
+use crate::environment::Environment;
+use crate::facts::BuilderFacts;
+use crate::holder;
+use crate::inputs::Collected;
+use crate::plan::{Goal, Options, PlanError, publish};
+use crate::record::{Record, RecordState};
+use crate::smoke::{SmokeFile, smoke_identity};
+use crate::target::{Presence, Target};
+use crate::versions::{self, Given, Lock, Resolved};
+use futures_util::future::{OptionFuture, try_join_all};
+use std::collections::BTreeMap;
+use tokio_util::sync::CancellationToken;
+
+/// Where pinned versions and digests come from, in the order in which they win.
+#[derive(Debug, Clone, Default)]
+pub struct Pins {
+    /// `--set NAME=VERSION`.
+    pub set: BTreeMap<String, String>,
+    /// Those of a plan that was saved: versions and upstream digests.
+    pub plan: Option<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>)>,
+    /// Whether the pins of the version's record are passed over (`--re-resolve`).
+    pub re_resolve: bool,
+    /// `variants.lock`, where there is one.
+    pub lock: Option<Lock>,
+    /// Whether every version must stand in the lock (`--locked`).
+    pub locked: bool,
+}
+
+/// What gathering needs of the world.
+pub struct World<'a, T> {
+    /// Where the family goes.
+    pub target: &'a T,
+    /// The builder that was asked for.
+    pub builder: Option<&'a str>,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// For asking version sources.
+    pub versions: versions::Context,
+    /// Interrupts the gathering.
+    pub cancel: CancellationToken,
+}
+
+/// Gathers what a plan for `options` needs to know.
+///
+/// # Errors
+/// Something is missing, wrong, or could not be found out; see [`GatherError`].
+pub async fn gather<T: Target>(
+    family: &Family,
+    options: &Options,
+    pins: &Pins,
+    world: &World<'_, T>,
+) -> Result<Facts, GatherError> {
+    check_sets(family, pins)?;
+    let images: Vec<&Image> = family.images.iter().collect();
+    let names = publish::names(family, &images, options)?;
+    let tags = names
+        .tags
+        .iter()
+        .chain(&names.aliases)
+        .map(|(tag, _)| tag.clone());
+    let repository = &family.repository;
+
+    // The record comes first: it may pin everything else, and tell that no builder is needed.
+    let collected = sources::collect(family);
+    let records = records(world.target, family, options);
+    let tags = async { Ok(probe::current_tags(world.target, repository, tags).await?) };
+    let begun = async {
+        let (record, newest) = records.await?;
+        let stands = record
+            .as_ref()
+            .is_some_and(|record: &Record| record.state == RecordState::Done);
+        let early = !stands && options.goal != Goal::Smoke;
+        let inspected: OptionFuture<_> = early.then(|| inspect(world)).into();
+        let versions = resolve(family, pins, record.as_ref(), world);
+        let (versions, builder) = tokio::join!(versions, inspected);
+        Ok::<_, GatherError>((record, newest, versions?, builder))
+    };
+    let revision = sources::revision(family, world.environment, &world.cancel);
+    let (sources, tags, (record, newest, versions, inspected), revision) =
+        tokio::try_join!(collected, tags, begun, async { Ok(revision.await) })?;
+
+    let mut facts = Facts {
+        images: Vec::new(),
+        upstream: BTreeMap::new(),
+        builder: None,
+        tags,
+        alive: alive(record.as_ref()),
+        record,
+        newest,
+        revision,
+        warnings: versions
+            .values()
+            .flat_map(|resolved| resolved.warnings.clone())
+            .collect(),
+        versions,
+    };
+    sources::refuse_unfit(family, &sources)?;
+    facts.upstream = upstream(
+        family,
+        pins,
+        &sources.upstream,
+        facts.record.as_ref().filter(|_| !pins.re_resolve),
+        world.target,
+    )
+    .await?;
+    let files: BTreeMap<ImageId, Collected> = sources.collected;
+    let (found, warnings) =
+        identities::image_facts(family, &images, &files, &sources.upstream, &facts, options)?;
+    facts.images = found;
+    facts.warnings.extend(warnings);
+    for fact in &mut facts.images {
+        fact.smoke = sources.smoke.get(&fact.image).and_then(|smoke| {
+            let image = family.image(&fact.image)?;
+            let expected = image
+                .versions
+                .iter()
+                .filter_map(|name| Some((name.clone(), facts.versions.get(name)?.version.clone())));
+            let files = smoke.iter().map(|file| SmokeFile {
+                path: &file.path,
+                executable: file.executable,
+                digest: file.digest,
+            });
+            Some(smoke_identity(
+                image.smoke.as_ref()?,
+                &files.collect::<Vec<_>>(),
+                &expected.collect(),
+            ))
+        });
+    }
+    let probes = facts.images.iter_mut().filter_map(|fact| {
+        let image = family.image(&fact.image)?;
+        Some(probe::image(world.target, repository, image, fact))
+    });
+    try_join_all(probes).await?;
+    facts.builder = match inspected {
+        Some(Ok(builder)) => Some(builder),
+        // A plan that builds nothing needs no builder: the error is told only when one is needed.
+        Some(Err(error)) if needs_builder(family, &facts, options) => return Err(error),
+        None if needs_builder(family, &facts, options) => Some(inspect(world).await?),
+        Some(Err(_)) | None => None,
+    };
+    Ok(facts)
+}
+
+async fn inspect<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherError> {
+    Ok(buildx::inspect(world.builder, world.environment, &world.cancel).await?)
+}
+
+/// Whether a plan from these facts builds anything: planning without a builder fails for want of exactly that.
+fn needs_builder(family: &Family, facts: &Facts, options: &Options) -> bool {
+    let plan = crate::plan::plan(family, facts, options);
+    matches!(plan, Err(PlanError::MissingFact(what)) if what == "the builder")
+}
+
+fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError> {
+    let unknown = pins.set.keys().find(|name| !family.versions.contains_key(*name));
+    unknown.map_or(Ok(()), |name| {
+        let known: Vec<_> = family.versions.keys().map(String::as_str).collect();
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        Err(GatherError::UnknownSet {
+            name: name.clone(),
+            known,
+        })
+    })
+}
+
+async fn records<T: Target>(
+    target: &T,
+    family: &Family,
+    options: &Options,
+) -> Result<(Option<Record>, Option<Record>), GatherError> {
+    let Some(version) = options.version.as_ref().filter(|_| options.goal == Goal::Release) else {
+        return Ok((None, None));
+    };
+    let (own, newest) = (Tag::record(version), Tag::newest_record());
+    let own = probe::record(target, &family.repository, &own);
+    let newest = probe::record(target, &family.repository, &newest);
+    Ok(tokio::try_join!(own, newest)?)
+}
+
+type Open = indexmap::IndexMap<String, VersionSource>;
+
+/// What every name in `[versions]` stands for: what was set, what was pinned, what is locked; the rest is asked for.
+pub(super) async fn resolve<T>(
+    family: &Family,
+    pins: &Pins,
+    record: Option<&Record>,
+    world: &World<'_, T>,
+) -> Result<BTreeMap<String, Resolved>, GatherError> {
+    let (mut known, open) = known_versions(family, pins, record)?;
+    known.extend(
+        versions::resolve_all(&open, &world.versions)
+            .await
+            .map_err(GatherError::Versions)?,
+    );
+    Ok(known)
+}
+
+/// The versions that are known without asking, and the sources of those that are not.
+pub(super) fn known_versions(
+    family: &Family,
+    pins: &Pins,
+    record: Option<&Record>,
+) -> Result<(BTreeMap<String, Resolved>, Open), GatherError> {
+    let mut known = BTreeMap::new();
+    if pins.locked {
+        known.extend(
+            pins.lock
+                .clone()
+                .unwrap_or_default()
+                .versions_of(&family.versions)?,
+        );
+    }
+    let mut open = Open::new();
+    for (name, source) in &family.versions {
+        let given = |version: &str, how| {
+            Resolved::given(name, source, version, how).map_err(|error| GatherError::Versions(vec![error]))
+        };
+        let from_plan = pins.plan.as_ref().and_then(|(versions, _)| versions.get(name));
+        let from_record = record
+            .filter(|_| !pins.re_resolve)
+            .and_then(|record| record.versions.get(name));
+        let locked = pins
+            .lock
+            .as_ref()
+            .and_then(|lock| lock.version_of(name, source).ok());
+        if let Some(version) = pins.set.get(name) {
+            known.insert(name.clone(), given(version, Given::Set)?);
+        } else if let Some(pinned) = from_plan.or(from_record) {
+            given(&pinned.version, Given::Record)?;
+            known.insert(name.clone(), pinned.clone());
+        } else if let Some(locked) = known.get(name).cloned().or(locked) {
+            known.insert(name.clone(), locked);
+        } else if let VersionSource::Value { value } = source {
+            let resolved = given(value, Given::Set)?;
+            known.insert(
+                name.clone(),
+                Resolved {
+                    source: versions::source_text(source),
+                    ..resolved
+                },
+            );
+        } else {
+            open.insert(name.clone(), source.clone());
+        }
+    }
+    Ok((known, open))
+}
+
+/// The digest of every image outside the family that is pinned.
+pub(super) async fn upstream<T: Target>(
+    family: &Family,
+    pins: &Pins,
+    references: &BTreeMap<ImageId, Vec<String>>,
+    record: Option<&Record>,
+    target: &T,
+) -> Result<BTreeMap<String, Digest>, GatherError> {
+    let (mut known, open) = known_upstream(family, pins, references, record);
+    let asked = open.into_iter().map(|(reference, image)| async move {
+        let bad = |reason: String| GatherError::Reference {
+            image: image.clone(),
+            reference: reference.clone(),
+            reason,
+        };
+        let (repository, at) = sources::parse_reference(reference).map_err(|error| bad(error.to_string()))?;
+        match target.resolve(&repository, &at).await {
+            Presence::Present(digest) => Ok((reference.clone(), digest)),
+            Presence::Absent => Err(bad(format!("nothing stands under `{at}` of `{repository}`"))),
+            Presence::Unknown(error) => Err(GatherError::Target(error)),
+        }
+    });
+    known.extend(try_join_all(asked).await?);
+    Ok(known)
+}
+
+/// The upstream digests that are known without asking, and the references of those that are not.
+pub(super) fn known_upstream<'a>(
+    family: &Family,
+    pins: &Pins,
+    references: &'a BTreeMap<ImageId, Vec<String>>,
+    record: Option<&Record>,
+) -> (BTreeMap<String, Digest>, BTreeMap<&'a String, &'a ImageId>) {
+    let (mut known, mut open) = (BTreeMap::new(), BTreeMap::new());
+    for (image, references) in references {
+        if family
+            .image(image)
+            .is_none_or(|image| image.upstream == Upstream::Float)
+        {
+            continue;
+        }
+        for reference in references {
+            let from_plan = pins
+                .plan
+                .as_ref()
+                .and_then(|(_, upstream)| upstream.get(reference));
+            let from_record = record.and_then(|record| record.upstream.get(reference));
+            let from_lock = pins.lock.as_ref().and_then(|lock| lock.upstream.get(reference));
+            match from_plan.or(from_record).or(from_lock) {
+                Some(digest) => drop(known.insert(reference.clone(), *digest)),
+                None => drop(open.insert(reference, image)),
+            }
+        }
+    }
+    (known, open)
+}
+
+/// The record of `version` and the newest one, and what stands under the aliases and release tags that the record names: all that
+/// [`crate::plan::plan_promotion`] needs.
+///
+/// # Errors
+/// The registry could not be read.
+pub async fn gather_promotion<T: Target>(
+    family: &Family,
+    version: &crate::domain::Version,
+    target: &T,
+) -> Result<Facts, GatherError> {
+    let options = Options {
+        version: Some(version.clone()),
+        ..Options::default()
+    };
+    let (record, newest) = records(target, family, &options).await?;
+    let images = record
+        .as_ref()
+        .map(|record| record.images.as_slice())
+        .unwrap_or_default();
+    let tags = images
+        .iter()
+        .flat_map(|image| image.tags.iter().chain(&image.aliases))
+        .cloned();
+    let tags = probe::current_tags(target, &family.repository, tags).await?;
+    let alive = alive(record.as_ref());
+    Ok(Facts {
+        tags,
+        record,
+        alive,
+        newest,
+        ..Facts::default()
+    })
+}
+
+/// What `status` shows.
+#[derive(Debug)]
+pub struct StatusFacts {
+    /// The newest record.
+    pub newest: Option<Record>,
+    /// The aliases of the family as the newest release has them, and those that records know beside.
+    pub aliases: Vec<(Tag, ImageId)>,
+    /// What stands under them; absent ones are left out.
+    pub tags: BTreeMap<Tag, Digest>,
+}
+
+/// Gathers what `status` shows.
+///
+/// # Errors
+/// The registry could not be read.
+pub async fn gather_status<T: Target>(family: &Family, target: &T) -> Result<StatusFacts, GatherError> {
+    let newest = probe::record(target, &family.repository, &Tag::newest_record()).await?;
+    let mut aliases: Vec<(Tag, ImageId)> = Vec::new();
+    let mut add = |alias: &Tag, image: &ImageId| {
+        if aliases.iter().all(|(known, _)| known != alias) {
+            aliases.push((alias.clone(), image.clone()));
+        }
+    };
+    for image in &family.images {
+        // Aliases without a version in them are known before there is a release.
+        for alias in image.aliases.iter().filter_map(|template| {
+            let fixed = |name: &str| match name {
+                "variant" => Some(image.id.name().to_owned()),
+                "image" => Some(image.id.dashed()),
+                "family" => Some(family.name.clone()),
+                _ => None,
+            };
+            template.render(fixed).ok()?.parse().ok()
+        }) {
+            add(&alias, &image.id);
+        }
+    }
+    for image in newest.iter().flat_map(|newest| &newest.images) {
+        for alias in &image.aliases {
+            add(alias, &image.image);
+        }
+    }
+    let tags = probe::current_tags(
+        target,
+        &family.repository,
+        aliases.iter().map(|(alias, _)| alias.clone()),
+    )
+    .await?;
+    Ok(StatusFacts {
+        newest,
+        aliases,
+        tags,
+    })
+}
+
+/// The process on this machine that is making the release of this record right now.
+fn alive(record: Option<&Record>) -> Option<u32> {
+    let record = record.filter(|record| record.state.is_unfinished())?;
+    holder::alive(record.holder.as_ref()?)
+}

@@ -1,0 +1,183 @@
+//! Asking the registry what it holds.
+
+use super::{ImageFacts, IndexFact, PlatformFact};
+use crate::config::Image;
+use crate::domain::{Digest, IdentityTags, Platform, Repository, Tag};
+use crate::record::{ARTIFACT_TYPE, Record, SIZE_LIMIT};
+use crate::target::images::contents;
+use crate::target::oci::ImageManifest;
+use crate::target::{FailureClass, Presence, Reference, Target, TargetError};
+use futures_util::future::{try_join, try_join_all};
+use std::collections::BTreeMap;
+
+/// Fills in what the registry holds of `image`: the index first, platform tags only where it does not hold a platform, receipts beside them.
+pub(super) async fn image<T: Target>(
+    target: &T,
+    repository: &Repository,
+    image: &Image,
+    fact: &mut ImageFacts,
+) -> Result<(), TargetError> {
+    let tags = IdentityTags::new(&image.id, &fact.identity);
+    let with_base = image.base_arg.is_some();
+    let (index, receipts) = try_join(
+        index(target, repository, &tags, with_base),
+        receipts(target, repository, image, fact, &tags),
+    )
+    .await?;
+    let held = |platform: &&Platform| {
+        index
+            .as_ref()
+            .is_some_and(|index| index.platforms.contains_key(*platform))
+    };
+    let missing = image.platforms.iter().filter(|platform| !held(platform));
+    let found = missing
+        .map(|platform| platform_image(target, repository, platform, tags.platform(platform), with_base));
+    fact.platforms = try_join_all(found).await?.into_iter().flatten().collect();
+    fact.index = index;
+    fact.receipts = receipts;
+    Ok(())
+}
+
+async fn index<T: Target>(
+    target: &T,
+    repository: &Repository,
+    tags: &IdentityTags,
+    with_base: bool,
+) -> Result<Option<IndexFact>, TargetError> {
+    let Some(contents) = tagged(target, repository, &tags.index(), with_base).await? else {
+        return Ok(None);
+    };
+    Ok(Some(IndexFact {
+        digest: contents.digest,
+        identity: contents.identity,
+        platforms: contents.platforms,
+    }))
+}
+
+async fn platform_image<T: Target>(
+    target: &T,
+    repository: &Repository,
+    platform: &Platform,
+    tag: Tag,
+    with_base: bool,
+) -> Result<Option<(Platform, PlatformFact)>, TargetError> {
+    let Some(mut contents) = tagged(target, repository, &tag, with_base).await? else {
+        return Ok(None);
+    };
+    let found = contents.platforms.remove(platform);
+    Ok(found.map(|image| {
+        (
+            platform.clone(),
+            PlatformFact {
+                tagged: contents.digest,
+                image,
+            },
+        )
+    }))
+}
+
+/// What stands under a tag: HEAD first, because a GET counts as a pull on some registries, then the bytes by digest.
+async fn tagged<T: Target>(
+    target: &T,
+    repository: &Repository,
+    tag: &Tag,
+    with_base: bool,
+) -> Result<Option<crate::target::images::Contents>, TargetError> {
+    let digest = match target.resolve(repository, &Reference::from(tag)).await {
+        Presence::Present(digest) => digest,
+        Presence::Absent => return Ok(None),
+        Presence::Unknown(error) => return Err(error),
+    };
+    match target.manifest(repository, &Reference::Digest(digest)).await {
+        Presence::Present(raw) => contents(target, repository, &raw, with_base).await.map(Some),
+        Presence::Unknown(error) => Err(error),
+        // The tag moved, or was deleted, between the two requests.
+        Presence::Absent => Ok(None),
+    }
+}
+
+async fn receipts<T: Target>(
+    target: &T,
+    repository: &Repository,
+    image: &Image,
+    fact: &ImageFacts,
+    tags: &IdentityTags,
+) -> Result<BTreeMap<Platform, Digest>, TargetError> {
+    let (Some(smoke), Some(identity)) = (&image.smoke, &fact.smoke) else {
+        return Ok(BTreeMap::new());
+    };
+    let tested = image
+        .platforms
+        .iter()
+        .filter(|platform| smoke.platforms.contains(platform));
+    let receipts = tested.map(|platform| async move {
+        let tag = tags.receipt(platform, identity);
+        Ok(current(target, repository, &tag)
+            .await?
+            .map(|digest| (platform.clone(), digest)))
+    });
+    Ok(try_join_all(receipts).await?.into_iter().flatten().collect())
+}
+
+/// What stands under each of these tags; absent ones are left out.
+pub(super) async fn current_tags<T: Target>(
+    target: &T,
+    repository: &Repository,
+    tags: impl IntoIterator<Item = Tag>,
+) -> Result<BTreeMap<Tag, Digest>, TargetError> {
+    let found = tags.into_iter().map(|tag| async move {
+        Ok(current(target, repository, &tag)
+            .await?
+            .map(|digest| (tag, digest)))
+    });
+    Ok(try_join_all(found).await?.into_iter().flatten().collect())
+}
+
+async fn current<T: Target>(
+    target: &T,
+    repository: &Repository,
+    tag: &Tag,
+) -> Result<Option<Digest>, TargetError> {
+    match target.resolve(repository, &Reference::from(tag)).await {
+        Presence::Present(digest) => Ok(Some(digest)),
+        Presence::Absent => Ok(None),
+        Presence::Unknown(error) => Err(error),
+    }
+}
+
+/// The record under `tag`.
+///
+/// # Errors
+/// It could not be read, or is none that this version understands.
+pub async fn record<T: Target>(
+    target: &T,
+    repository: &Repository,
+    tag: &Tag,
+) -> Result<Option<Record>, TargetError> {
+    let raw = match target.manifest(repository, &Reference::from(tag)).await {
+        Presence::Present(raw) => raw,
+        Presence::Absent => return Ok(None),
+        Presence::Unknown(error) => return Err(error),
+    };
+    let damaged = |reason: String| TargetError {
+        attempted: format!("read the record `{tag}` of `{repository}`"),
+        reason,
+        status: None,
+        codes: Vec::new(),
+        class: FailureClass::Permanent,
+        retry_after: None,
+        hints: vec!["a newer splitbase may have written it".to_owned()],
+        write: false,
+    };
+    let manifest: ImageManifest =
+        serde_json::from_slice(&raw.bytes).map_err(|error| damaged(format!("it is no manifest: {error}")))?;
+    let layer = manifest
+        .layers
+        .iter()
+        .find(|layer| layer.media_type == ARTIFACT_TYPE);
+    let layer = layer.ok_or_else(|| damaged("it is not a record".to_owned()))?;
+    let bytes = target.blob(repository, &layer.digest, SIZE_LIMIT).await?;
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| damaged(format!("it is not a record: {error}")))
+}
