@@ -1,7 +1,8 @@
 //! One attempt at building and pushing a platform image.
 
-use super::classify::{BuildFailure, Evidence, FailureClass, classify};
+use super::classify::{Evidence, classify};
 use super::command::{BuildIo, command};
+use super::failure::{BuildFailure, FailureClass};
 use super::progress::{BuildUpdate, Phase, Progress, StepRun};
 use super::secrets;
 use crate::domain::Digest;

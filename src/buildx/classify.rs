@@ -1,315 +1,15 @@
-//! What a failed build means, and whether another attempt can succeed. Texts are `BuildKit`'s and the registries' own, so this is a table:
-//! what it does not know is never tried again.
+//! What a failed build means, and whether another attempt can succeed. Texts are `BuildKit`'s and the registries' own, so this is a table
+//! ([`super::rules`]): what it does not know is never tried again.
 
-use super::progress::{Progress, Vertex, VertexKind};
-use crate::domain::ExitCode;
+use super::failure::{BuildFailure, FailureClass, last};
+use super::progress::{Progress, Vertex};
+use super::rules::{PASSING, RULES, Rule};
+use super::status::status;
+use super::vertex_kind::VertexKind;
 use crate::plan::BuildStep;
 
-/// Lines of output that a failure carries.
-const TAIL: usize = 20;
 /// Longest reason, in characters.
 const LONGEST: usize = 500;
-
-/// What kind of failure it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FailureClass {
-    /// A `RUN` ended with an error.
-    RunFailed {
-        /// The command as the Dockerfile has it, redacted.
-        command: String,
-        /// Its exit code, where it had one.
-        exit_code: Option<i32>,
-    },
-    /// A `COPY` or `ADD` source does not exist.
-    MissingSource,
-    /// What a build needed was collected as garbage while it ran: the disk is nearly full.
-    CacheEvicted,
-    /// A push failed in a way that passes.
-    PushTransient,
-    /// A push was refused.
-    PushPermanent,
-    /// Reading a base image failed in a way that passes.
-    PullTransient,
-    /// A base image does not exist, may not be read, or is not for the platform.
-    BadBase,
-    /// A layer of a `--cache-from` image cannot be read.
-    CacheFromBroken,
-    /// No space is left.
-    DiskFull,
-    /// The engine or builder cannot be reached.
-    EngineLost,
-    /// The Dockerfile, or a flag, is wrong.
-    Frontend,
-    /// A secret that the build needs is not there.
-    MissingSecret,
-    /// It took longer than the step's `timeout`.
-    TimedOut,
-    /// The run was interrupted.
-    Cancelled,
-    /// Anything else.
-    Unknown,
-}
-
-/// Whether another attempt can succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// After a pause. What was built comes from the cache, so this only pushes or pulls again.
-    Transient,
-    /// At once, without `--cache-from`; once.
-    WithoutCacheFrom,
-    /// Not at all. (A failed `RUN` may still be run again when `[retry] build` says so.)
-    Never,
-}
-
-/// A build that failed. Texts hold no secrets and no control characters.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct BuildFailure {
-    /// What kind of failure it is.
-    pub class: FailureClass,
-    /// Why: one line.
-    pub reason: String,
-    /// The end of the output.
-    pub output: Vec<String>,
-    /// What to do about it.
-    pub hints: Vec<String>,
-    /// Whether another attempt can succeed.
-    pub retry: Retry,
-    /// What was odd before it failed.
-    pub warnings: Vec<String>,
-}
-
-impl BuildFailure {
-    /// The exit code that this failure asks for.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
-        match self.class {
-            FailureClass::PushTransient | FailureClass::PushPermanent => ExitCode::PushFailed,
-            FailureClass::Cancelled => ExitCode::Interrupted,
-            FailureClass::MissingSecret => ExitCode::Usage,
-            _ => ExitCode::Failed,
-        }
-    }
-
-    /// A failure without output.
-    pub(super) fn new(class: FailureClass, reason: impl Into<String>) -> Self {
-        let retry = match class {
-            FailureClass::PushTransient | FailureClass::PullTransient | FailureClass::CacheEvicted => {
-                Retry::Transient
-            }
-            FailureClass::CacheFromBroken => Retry::WithoutCacheFrom,
-            _ => Retry::Never,
-        };
-        Self {
-            class,
-            reason: reason.into(),
-            output: Vec::new(),
-            hints: Vec::new(),
-            retry,
-            warnings: Vec::new(),
-        }
-    }
-
-    pub(super) fn with_hint(mut self, hint: &str) -> Self {
-        self.hints.push(hint.to_owned());
-        self
-    }
-
-    pub(super) fn with_output_of(mut self, progress: &Progress) -> Self {
-        let lines: Vec<&str> = progress.text().collect();
-        self.output = last(&lines);
-        self.warnings = progress.warnings().to_vec();
-        self
-    }
-}
-
-/// Where an error came up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum At {
-    Anywhere,
-    Push,
-    Base,
-    Source,
-    /// An error that belongs to no vertex.
-    NoVertex,
-}
-
-impl At {
-    fn holds(self, vertex: Option<VertexKind>) -> bool {
-        match self {
-            Self::Anywhere => true,
-            Self::Push => vertex == Some(VertexKind::ImageExport),
-            Self::Base => matches!(vertex, Some(VertexKind::Metadata | VertexKind::From)),
-            Self::Source => vertex == Some(VertexKind::Copy),
-            Self::NoVertex => vertex.is_none(),
-        }
-    }
-}
-
-/// A line of the table: at such a vertex, any of these texts (in lower case; empty: any text) means this class.
-struct Rule {
-    at: At,
-    texts: &'static [&'static str],
-    class: FailureClass,
-    hint: &'static str,
-}
-
-const fn rule(at: At, texts: &'static [&'static str], class: FailureClass, hint: &'static str) -> Rule {
-    Rule {
-        at,
-        texts,
-        class,
-        hint,
-    }
-}
-
-/// Texts of failures that pass. Statuses are read as numbers, see [`status`].
-const PASSING: &[&str] = &[
-    "toomanyrequests",
-    "too many requests",
-    "rate limit",
-    "connection reset",
-    "connection refused",
-    "broken pipe",
-    "unexpected eof",
-    ": eof",
-    "i/o timeout",
-    "handshake timeout",
-    "deadline exceeded",
-    "client.timeout",
-    "no such host",
-    "server misbehaving",
-    "temporary failure",
-    "network is unreachable",
-    "no route to host",
-    "internal server error",
-    "bad gateway",
-    "service unavailable",
-    "gateway timeout",
-    "use of closed network connection",
-    "http2: server sent goaway",
-    "stream error",
-];
-
-/// Texts of refusals.
-const REFUSED: &[&str] = &[
-    "unauthorized",
-    "authentication required",
-    "authorization failed",
-    "denied",
-    "forbidden",
-    "insufficient_scope",
-    "name unknown",
-    "name_unknown",
-    "not found",
-    "bad request",
-    "entity too large",
-    "x509:",
-    "certificate",
-    "method not allowed",
-];
-
-/// The first rule that holds decides.
-const RULES: &[Rule] = &[
-    rule(
-        At::Anywhere,
-        &["no space left on device", "disk quota exceeded"],
-        FailureClass::DiskFull,
-        "make room on the builder's disk: `docker buildx prune`, `docker system df` shows what takes it",
-    ),
-    rule(
-        At::Anywhere,
-        &[
-            "cannot connect to the docker daemon",
-            "error reading from server",
-            "transport is closing",
-            "code = unavailable",
-            "listing workers for build",
-            "failed to find driver",
-            "failed to initialize builder",
-        ],
-        FailureClass::EngineLost,
-        "see whether the engine runs: `docker info`, `docker buildx inspect`",
-    ),
-    rule(
-        At::NoVertex,
-        &["no builder \""],
-        FailureClass::EngineLost,
-        "`docker buildx ls` shows the builders that there are",
-    ),
-    // What is not in quotes is no path: a snapshot, a lease, a blob.
-    rule(
-        At::Anywhere,
-        &[
-            "parent snapshot",
-            "failed to get lease",
-            "failed to prepare extraction snapshot",
-        ],
-        FailureClass::CacheEvicted,
-        "the builder's garbage collection took what the build needed: make room on its disk",
-    ),
-    rule(
-        At::Base,
-        &["no match for platform", "no matching manifest"],
-        FailureClass::BadBase,
-        "the base image is not there for this platform: leave the platform out, or take another base",
-    ),
-    rule(At::Base, PASSING, FailureClass::PullTransient, ""),
-    rule(
-        At::Base,
-        REFUSED,
-        FailureClass::BadBase,
-        "see whether the base image exists and this machine may read it: `docker buildx imagetools inspect IMAGE`",
-    ),
-    rule(
-        At::Push,
-        &[
-            "unauthorized",
-            "authentication required",
-            "authorization failed",
-            "denied",
-            "forbidden",
-            "insufficient_scope",
-        ],
-        FailureClass::PushPermanent,
-        "log in with an account that may push there: `docker login`",
-    ),
-    rule(
-        At::Push,
-        &["entity too large"],
-        FailureClass::PushPermanent,
-        "a layer is larger than the registry, or a proxy before it, takes",
-    ),
-    rule(At::Push, PASSING, FailureClass::PushTransient, ""),
-    rule(At::Push, REFUSED, FailureClass::PushPermanent, ""),
-    rule(
-        At::Source,
-        &["failed to calculate checksum", "failed to compute cache key"],
-        FailureClass::MissingSource,
-        "see whether the path exists in the build context and `.dockerignore` lets it through",
-    ),
-    rule(
-        At::NoVertex,
-        &[
-            "dockerfile parse error",
-            "unknown instruction",
-            "failed to read dockerfile",
-            "could not be found",
-            "unknown flag",
-            "failed to parse",
-            "invalid reference",
-            "invalid argument",
-            "base name",
-            "unsupported",
-            "not supported",
-            "is not a valid",
-            "failed to process",
-            "circular dependency",
-        ],
-        FailureClass::Frontend,
-        "",
-    ),
-];
 
 /// What is known of a build that did not end well.
 pub(super) struct Evidence<'a> {
@@ -546,39 +246,6 @@ fn culprit(progress: &Progress) -> Option<&Vertex> {
         .or_else(|| progress.failed().next())
 }
 
-/// The HTTP status in a text: `401 Unauthorized`, `status: 500`, `status code 503`.
-fn status(text: &str) -> Option<u16> {
-    let bytes = text.as_bytes();
-    for at in 0..bytes.len().saturating_sub(2) {
-        let digits = &bytes[at..at + 3];
-        let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
-            && bytes.get(at + 3).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        if !alone || !matches!(digits[0], b'4' | b'5') || !digits.iter().all(u8::is_ascii_digit) {
-            continue;
-        }
-        let Some(number) = text.get(at..at + 3).and_then(|digits| digits.parse().ok()) else {
-            continue;
-        };
-        let before = text[..at].to_lowercase();
-        let told = ["status: ", "status ", "status code: ", "status code ", "http "]
-            .iter()
-            .any(|word| before.ends_with(word));
-        let named = reqwest::StatusCode::from_u16(number)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .is_some_and(|reason| {
-                text[at + 3..]
-                    .trim_start()
-                    .to_lowercase()
-                    .starts_with(&reason.to_lowercase())
-            });
-        if told || named {
-            return Some(number);
-        }
-    }
-    None
-}
-
 fn without_prefixes(mut text: &str) -> &str {
     while let Some(rest) = [
         "failed to build: ",
@@ -602,17 +269,12 @@ fn shortened(text: &str) -> String {
     short
 }
 
-fn last(lines: &[&str]) -> Vec<String> {
-    lines[lines.len().saturating_sub(TAIL)..]
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::buildx::Redactor;
+    use crate::buildx::Retry;
+    use crate::domain::ExitCode;
     use crate::testing::build_step;
 
     fn failure(name: &str, error: &str, log: &str, said: &str) -> BuildFailure {
@@ -836,20 +498,5 @@ mod tests {
         assert_eq!(lost.class, FailureClass::CacheEvicted);
         let stage = full("[1/2] COPY --from=one /x /", text, "", "", true, Some(true));
         assert_eq!(stage.class, FailureClass::MissingSource);
-    }
-
-    #[test]
-    fn statuses_are_read_where_they_are_said() {
-        for (text, number) in [
-            ("x: 401 Unauthorized", Some(401)),
-            ("unexpected status code 503", Some(503)),
-            ("unexpected status: 429 Too Many Requests", Some(429)),
-            ("layer of 500 bytes", None),
-            ("localhost:443: EOF", None),
-            ("sha256:404abc", None),
-            ("übergröße 404 not found", Some(404)),
-        ] {
-            assert_eq!(status(text), number, "{text}");
-        }
     }
 }

@@ -5,18 +5,22 @@ mod build;
 mod builder;
 mod classify;
 mod command;
+mod failure;
 mod progress;
 mod rawjson;
 mod redact;
+mod rules;
 mod secrets;
+mod status;
+mod vertex_kind;
 
 #[cfg(test)]
 mod e2e;
 
 pub use build::{BuildOptions, Built, Limits, build};
 pub use builder::{BuilderError, inspect};
-pub use classify::{BuildFailure, FailureClass, Retry};
 pub use command::{BuildIo, command, shell_line};
+pub use failure::{BuildFailure, FailureClass, Retry};
 pub use progress::{BuildUpdate, StepRun};
 pub use redact::Redactor;
 pub use secrets::{ResolvedSecret, ResolvedSource, SecretError, redactor, resolve};

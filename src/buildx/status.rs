@@ -1,0 +1,54 @@
+//! Finds the HTTP status in an error text.
+
+/// The HTTP status in a text: `401 Unauthorized`, `status: 500`, `status code 503`.
+pub(super) fn status(text: &str) -> Option<u16> {
+    let bytes = text.as_bytes();
+    for at in 0..bytes.len().saturating_sub(2) {
+        let digits = &bytes[at..at + 3];
+        let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
+            && bytes.get(at + 3).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        if !alone || !matches!(digits[0], b'4' | b'5') || !digits.iter().all(u8::is_ascii_digit) {
+            continue;
+        }
+        let Some(number) = text.get(at..at + 3).and_then(|digits| digits.parse().ok()) else {
+            continue;
+        };
+        let before = text[..at].to_lowercase();
+        let told = ["status: ", "status ", "status code: ", "status code ", "http "]
+            .iter()
+            .any(|word| before.ends_with(word));
+        let named = reqwest::StatusCode::from_u16(number)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .is_some_and(|reason| {
+                text[at + 3..]
+                    .trim_start()
+                    .to_lowercase()
+                    .starts_with(&reason.to_lowercase())
+            });
+        if told || named {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_read_where_they_are_said() {
+        for (text, number) in [
+            ("x: 401 Unauthorized", Some(401)),
+            ("unexpected status code 503", Some(503)),
+            ("unexpected status: 429 Too Many Requests", Some(429)),
+            ("layer of 500 bytes", None),
+            ("localhost:443: EOF", None),
+            ("sha256:404abc", None),
+            ("übergröße 404 not found", Some(404)),
+        ] {
+            assert_eq!(status(text), number, "{text}");
+        }
+    }
+}
