@@ -53,9 +53,6 @@ pub(super) async fn perform(
     plan: Plan,
     running: Running,
 ) -> Result<ExitCode, Failure> {
-    if !session.is_json() && !session.global.quiet && plan.steps.is_empty() {
-        plan_command::human(session, &plan, false);
-    }
     let plan = Arc::new(plan);
     let registry = session.registry(&family);
     let settings = execute::Settings {

@@ -95,6 +95,10 @@ pub fn plan_promotion(
             aliases: image.aliases.clone(),
         });
     }
+    let held_back = warnings.len() > facts.warnings.len();
+    if moves.is_empty() && held_back {
+        return Err(refused("its aliases are at newer releases already"));
+    }
     record.points = points;
     if !moves.is_empty()
         || facts

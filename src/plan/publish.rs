@@ -169,6 +169,9 @@ pub(super) fn alias_step(
     let version = options.version.as_ref().ok_or(PlanError::NoVersion)?;
     let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
     let point = point.filter(|point| Some(point.digest) == current);
+    if current.is_some() && current == target {
+        return Ok(None);
+    }
     let why = match (current, point) {
         (None, _) => "new alias".to_owned(),
         (Some(_), Some(point))
@@ -180,7 +183,6 @@ pub(super) fn alias_step(
             ));
             return Ok(None);
         }
-        (Some(current), _) if Some(current) == target => return Ok(None),
         (Some(_), Some(point)) => format!("from {}", point.version),
         (Some(current), None) if options.adopt => format!("`--adopt`: takes it over from {current}"),
         (Some(current), None) if was_ours(facts, alias, current) => "goes on with what was begun".to_owned(),
