@@ -138,7 +138,12 @@ pub struct Wishes {
     #[arg(long, env = "SPLITBASE_NO_PROMOTE")]
     pub no_promote: bool,
     /// Build this anew although it is there: IMAGE or IMAGE/PLATFORM
-    #[arg(long = "rebuild", env = "SPLITBASE_REBUILD", value_delimiter = ',', value_name = "IMAGE[/PLATFORM]")]
+    #[arg(
+        long = "rebuild",
+        env = "SPLITBASE_REBUILD",
+        value_delimiter = ',',
+        value_name = "IMAGE[/PLATFORM]"
+    )]
     pub rebuild: Vec<Rebuild>,
     /// Resolve floating versions anew, although this release has pinned them
     #[arg(long, env = "SPLITBASE_RE_RESOLVE")]
@@ -169,7 +174,12 @@ pub struct PlanArgs {
     #[arg(long, env = "SPLITBASE_SAVE", value_name = "PATH", conflicts_with = "dry_run")]
     pub save: Option<Utf8PathBuf>,
     /// Save what the plan was made from
-    #[arg(long, env = "SPLITBASE_SAVE_FACTS", value_name = "PATH", conflicts_with = "dry_run")]
+    #[arg(
+        long,
+        env = "SPLITBASE_SAVE_FACTS",
+        value_name = "PATH",
+        conflicts_with = "dry_run"
+    )]
     pub save_facts: Option<Utf8PathBuf>,
     /// Plan from saved facts (`-`: standard input) and from nothing else
     #[arg(long, env = "SPLITBASE_FACTS", value_name = "PATH", conflicts_with_all = ["save_facts", "version"])]
@@ -237,7 +247,12 @@ pub struct HashArgs {
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     /// Build this anew although it is there: IMAGE or IMAGE/PLATFORM
-    #[arg(long = "rebuild", env = "SPLITBASE_REBUILD", value_delimiter = ',', value_name = "IMAGE[/PLATFORM]")]
+    #[arg(
+        long = "rebuild",
+        env = "SPLITBASE_REBUILD",
+        value_delimiter = ',',
+        value_name = "IMAGE[/PLATFORM]"
+    )]
     pub rebuild: Vec<Rebuild>,
     /// How it runs
     #[command(flatten)]
@@ -289,7 +304,10 @@ mod tests {
             for arg in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
                 let variable = arg.get_env().and_then(|name| name.to_str());
                 let known = variable.is_some_and(|name| name.starts_with("SPLITBASE_"));
-                assert!(known || matches!(arg.get_id().as_str(), "help" | "version"), "{arg:?}");
+                assert!(
+                    known || matches!(arg.get_id().as_str(), "help" | "version"),
+                    "{arg:?}"
+                );
             }
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn run(session: &Session, args: PromoteArgs) -> Result<ExitCode
     if !args.yes {
         plan_command::human(session, &plan, false);
         if !plan.steps.is_empty() {
-            session.warn("nothing was moved: `--yes` does it");
+            session.note("nothing was moved: `--yes` does it");
         }
         return Ok(ExitCode::Done);
     }

@@ -33,7 +33,7 @@ pub(super) async fn run(session: &Session, args: ResolveArgs) -> Result<ExitCode
         let changed = lock
             .write(path.as_std_path())
             .map_err(|error| Failure::from(GatherError::from(error)))?;
-        session.warn(&if changed {
+        session.note(&if changed {
             format!("`{path}` written")
         } else {
             format!("`{path}` is as it was")

@@ -250,6 +250,13 @@ impl Session {
         }
     }
 
+    /// Says something that is neither a result nor odd.
+    pub(super) fn note(&self, message: &str) {
+        if !self.global.quiet {
+            self.stderr.line(message);
+        }
+    }
+
     fn sink(&self) -> Arc<dyn Sink> {
         Arc::new(Forward(self.reporter.clone()))
     }
