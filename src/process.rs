@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
 /// How long a child may take to end after it was told to.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(2);
 /// Longest line that is kept whole; what is longer is cut in pieces of this length.
 const LINE_LIMIT: u64 = 1024 * 1024;
 

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Longest time that an interrupted run takes to say in its record that it ended.
-const LAST_WORD: Duration = Duration::from_secs(2);
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How a plan is run.
 #[derive(Debug, Clone, Copy)]

@@ -229,7 +229,8 @@ pub(super) fn known_versions(
         let from_plan = pins.plan.as_ref().and_then(|(versions, _)| versions.get(name));
         let from_record = record
             .filter(|_| !pins.re_resolve)
-            .and_then(|record| record.versions.get(name));
+            .and_then(|record| record.versions.get(name))
+            .filter(|pinned| still_meant(pinned, source));
         let locked = pins
             .lock
             .as_ref()
@@ -255,6 +256,18 @@ pub(super) fn known_versions(
         }
     }
     Ok((known, open))
+}
+
+/// A pin holds as long as the file asks for the same thing; where it was given by hand, it holds anyhow.
+fn still_meant(pinned: &Resolved, source: &VersionSource) -> bool {
+    if let VersionSource::Value { value } = source {
+        // That does not float: the file itself is the pin.
+        return pinned.version == *value;
+    }
+    let by_hand = [Given::Set, Given::Lock]
+        .iter()
+        .any(|given| given.word() == pinned.source);
+    by_hand || pinned.source == versions::source_text(source)
 }
 
 /// The digest of every image outside the family that is pinned.
