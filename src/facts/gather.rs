@@ -91,6 +91,7 @@ pub async fn gather<T: Target>(
         builder: None,
         tags,
         alive: alive(record.as_ref()),
+        other_alive: alive(newest.as_ref()),
         record,
         newest,
         revision,
@@ -351,11 +352,12 @@ pub async fn gather_promotion<T: Target>(
         .flat_map(|image| image.tags.iter().chain(&image.aliases))
         .cloned();
     let tags = probe::current_tags(target, &family.repository, tags).await?;
-    let alive = alive(record.as_ref());
+    let (alive, other_alive) = (alive(record.as_ref()), alive(newest.as_ref()));
     Ok(Facts {
         tags,
         record,
         alive,
+        other_alive,
         newest,
         ..Facts::default()
     })

@@ -45,6 +45,9 @@ pub struct Facts {
     /// The process on this machine that is making that very release right now, if there is one.
     #[serde(default)]
     pub alive: Option<u32>,
+    /// The process on this machine that is making the release of the newest record right now, if that is another one.
+    #[serde(default)]
+    pub other_alive: Option<u32>,
     /// The newest record.
     pub newest: Option<Record>,
     /// The commit that the sources are at.

@@ -125,14 +125,18 @@ fn check_rebuilds(family: &Family, options: &Options) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn refuse_other_runs(family: &Family, facts: &Facts, options: &Options) -> Result<(), PlanError> {
+/// Refuses while the same release, or another one, is under way.
+pub(super) fn refuse_other_runs(family: &Family, facts: &Facts, options: &Options) -> Result<(), PlanError> {
     let version = options.version.as_ref().ok_or(PlanError::NoVersion)?;
     family.versioning.parse(version).map_err(PlanError::Version)?;
-    if let (Some(process), Some(record)) = (facts.alive, &facts.record) {
-        return Err(PlanError::Alive {
-            version: record.version.clone(),
-            process,
-        });
+    let runs = [(facts.alive, &facts.record), (facts.other_alive, &facts.newest)];
+    for (alive, record) in runs {
+        if let (Some(process), Some(record)) = (alive, record) {
+            return Err(PlanError::Alive {
+                version: record.version.clone(),
+                process,
+            });
+        }
     }
     match &facts.newest {
         Some(newest) if newest.version != *version && newest.state.is_unfinished() && !options.force => {

@@ -34,6 +34,7 @@ pub fn plan_promotion(
         version: Some(version.clone()),
         ..options.clone()
     };
+    super::planner::refuse_other_runs(family, facts, &options)?;
     let mut warnings = facts.warnings.clone();
     let mut record = Record {
         state: RecordState::Publishing,
