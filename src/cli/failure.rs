@@ -2,7 +2,7 @@
 
 use crate::config::ConfigErrors;
 use crate::domain::ExitCode;
-use crate::facts::GatherError;
+use crate::gather::GatherError;
 use crate::plan::PlanError;
 use crate::report::Output;
 use crate::target::TargetError;

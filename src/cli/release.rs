@@ -7,7 +7,8 @@ use super::session::{Session, read};
 use crate::config::Family;
 use crate::domain::ExitCode;
 use crate::execute;
-use crate::facts::{self, Facts};
+use crate::facts::Facts;
+use crate::gather;
 use crate::plan::{self, Options, Plan, PlanError};
 use camino::Utf8PathBuf;
 use std::sync::Arc;
@@ -112,7 +113,7 @@ async fn saved(
     let mut pins = session.pins(family, false)?;
     pins.plan = Some((plan.versions.clone(), plan.upstream.clone()));
     let registry = session.registry(family);
-    let facts = facts::gather(family, &options, &pins, &session.world(family, &registry)).await?;
+    let facts = gather::gather(family, &options, &pins, &session.world(family, &registry)).await?;
     let now = plan::plan(family, &facts, &options)?;
     let differences = plan::differences(&plan, &now);
     if !differences.is_empty() {

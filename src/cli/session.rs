@@ -9,7 +9,8 @@ use crate::domain::{ExitCode, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
-use crate::facts::{Facts, Pins, World};
+use crate::facts::Facts;
+use crate::gather::{Pins, World};
 use crate::inputs::InputEntry;
 use crate::plan::{Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
@@ -141,7 +142,7 @@ impl Session {
     pub(super) fn pins(&self, family: &Family, re_resolve: bool) -> Result<Pins, Failure> {
         let path = family.root.join("variants.lock");
         let lock = Lock::read(path.as_std_path())
-            .map_err(|error| Failure::from(crate::facts::GatherError::from(error)))?;
+            .map_err(|error| Failure::from(crate::gather::GatherError::from(error)))?;
         Ok(Pins {
             set: self.global.sets.iter().cloned().collect(),
             plan: None,

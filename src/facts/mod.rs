@@ -4,22 +4,11 @@
 //! Unknown is not absent, and never gets in here: what could not be found out ends the run before there is a plan.
 
 mod builder;
-mod error;
-mod gather;
-mod identities;
 mod image;
-mod offline;
-mod probe;
-mod sources;
 
+pub use crate::target::images::PlatformImage;
 pub use builder::{BuilderFacts, ImageStore};
-pub use error::{DockerfileProblem, GatherError};
-pub use gather::{Pins, StatusFacts, World, gather, gather_promotion, gather_status};
-pub use identities::{canonical_list, image_facts};
-pub use image::{ImageFacts, IndexFact, PlatformFact, PlatformImage};
-pub use offline::{Hashed, HashedImage, hash, resolve_floating};
-pub use probe::record;
-pub use sources::{Sources, collect, parse_reference};
+pub use image::{ImageFacts, IndexFact, PlatformFact};
 
 use crate::domain::{Digest, Tag};
 use crate::record::Record;

@@ -1,11 +1,12 @@
 //! Gathering facts: as much side by side as their needs allow.
 
-use super::{Facts, GatherError, identities, probe, sources};
+use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, Upstream, VersionSource};
 use crate::domain::{Digest, ImageId, Tag};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
+use crate::facts::Facts;
 use crate::holder;
 use crate::inputs::Collected;
 use crate::plan::{Goal, Options, PlanError, publish};
