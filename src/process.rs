@@ -220,7 +220,8 @@ fn spawn(command: &Command) -> std::io::Result<tokio::process::Child> {
         .args(&command.args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
+        .env_remove(crate::environment::PASSWORD);
     for (name, value) in &command.env {
         match value {
             Some(value) => child.env(name, value),

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Session {
     pub(super) global: Global,
     pub(super) environment: Environment,
+    children: Environment,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) cancel: CancellationToken,
@@ -63,6 +64,7 @@ impl Session {
         let reporter: Arc<dyn Reporter> = Arc::new(Tee::new(reporters));
         Ok(Self {
             global,
+            children: environment.for_children(),
             environment,
             stdout,
             stderr,
@@ -124,7 +126,7 @@ impl Session {
         World {
             target: registry,
             builder: self.builder(),
-            environment: &self.environment,
+            environment: &self.children,
             versions,
             cancel: self.cancel.clone(),
         }
@@ -205,7 +207,7 @@ impl Session {
             files,
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
-            environment: self.environment.clone(),
+            environment: self.environment.for_children(),
             family: Arc::new(family),
         };
         let report = execute::execute(
