@@ -73,9 +73,9 @@ pub async fn gather<T: Target>(
     let tags = async { Ok(probe::current_tags(world.target, repository, tags).await?) };
     let begun = async {
         let (record, newest) = records.await?;
-        let stands = record
-            .as_ref()
-            .is_some_and(|record: &Record| record.state == RecordState::Done);
+        let stands = record.as_ref().is_some_and(|record: &Record| {
+            matches!(record.state, RecordState::Done | RecordState::NotPromoted)
+        });
         let early = !stands && options.goal != Goal::Smoke;
         let inspected: OptionFuture<_> = early.then(|| inspect(world)).into();
         let versions = resolve(family, pins, record.as_ref(), world);
