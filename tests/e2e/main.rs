@@ -8,5 +8,8 @@
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]
 
+mod kill;
+mod failures;
 mod release;
 mod support;
+mod traps;

@@ -2,6 +2,7 @@
 
 mod docker_log;
 mod family;
+pub mod proxy;
 mod registry;
 mod splitbase;
 mod witness;
