@@ -3,7 +3,7 @@
 use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, Upstream, VersionSource};
-use crate::domain::{Digest, ImageId, Tag};
+use crate::domain::{Digest, ImageId, Platform, Tag};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
 use crate::facts::Facts;
@@ -12,6 +12,7 @@ use crate::inputs::Collected;
 use crate::plan::{Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
+use crate::target::images::{contents, required};
 use crate::target::{Presence, Target};
 use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::{OptionFuture, try_join_all};
@@ -140,13 +141,17 @@ pub async fn gather<T: Target>(
         Some(probe::image(world.target, repository, image, fact))
     });
     try_join_all(probes).await?;
+    let builds = needs_builder(family, &facts, options);
     facts.builder = match inspected {
         Some(Ok(builder)) => Some(builder),
         // A plan that builds nothing needs no builder: the error is told only when one is needed.
-        Some(Err(error)) if needs_builder(family, &facts, options) => return Err(error),
-        None if needs_builder(family, &facts, options) => Some(inspect(world).await?),
+        Some(Err(error)) if builds => return Err(error),
+        None if builds => Some(inspect(world).await?),
         Some(Err(_)) | None => None,
     };
+    if builds {
+        check_bases(family, &sources.bases, &facts, world.target).await?;
+    }
     Ok(facts)
 }
 
@@ -296,6 +301,48 @@ pub(super) async fn upstream<T: Target>(
     });
     known.extend(try_join_all(asked).await?);
     Ok(known)
+}
+
+/// Every pinned base must be there for the platforms that are built on it: `BuildKit` builds on another platform's image without a word
+/// when the pin is a single manifest.
+async fn check_bases<T: Target>(
+    family: &Family,
+    bases: &BTreeMap<ImageId, Vec<String>>,
+    facts: &Facts,
+    target: &T,
+) -> Result<(), GatherError> {
+    let pinned = bases.iter().flat_map(|(image, references)| {
+        references
+            .iter()
+            .filter_map(move |reference| Some((image, reference, *facts.upstream.get(reference)?)))
+    });
+    let checks = pinned.map(|(id, reference, digest)| async move {
+        let bad = |reason: String| GatherError::Reference {
+            image: id.clone(),
+            reference: reference.clone(),
+            reason,
+        };
+        let (repository, _) = sources::parse_reference(reference).map_err(|error| bad(error.to_string()))?;
+        let raw = required(target, &repository, digest).await?;
+        let has = contents(target, &repository, &raw, false).await?.platforms;
+        let wanted = family.image(id).map(|image| image.platforms.as_slice());
+        let same = |a: &Platform, b: &Platform| (a.os(), a.architecture()) == (b.os(), b.architecture());
+        let missing = wanted
+            .unwrap_or_default()
+            .iter()
+            // Of variants of an architecture, BuildKit takes the best that runs.
+            .find(|platform| !has.keys().any(|there| same(there, platform)));
+        missing.map_or(Ok(()), |platform| {
+            Err(GatherError::BasePlatform {
+                image: id.clone(),
+                reference: reference.clone(),
+                digest,
+                platform: platform.clone(),
+                has: has.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            })
+        })
+    });
+    try_join_all(checks).await.map(drop)
 }
 
 /// The upstream digests that are known without asking, and the references of those that are not.

@@ -162,6 +162,9 @@ pub struct BuildStep {
     pub flags: Vec<String>,
     /// Whether nothing may come from the build cache.
     pub no_cache: bool,
+    /// Whether images that the Dockerfile names by tag are asked of their registry, though the engine has one of that name.
+    #[serde(default)]
+    pub pull: bool,
     /// `--cache-from` values.
     pub cache_from: Vec<String>,
     /// The `--cache-to` value.

@@ -1,1 +1,15 @@
 //! End-to-end tests: the real program against a real engine and real registries. They fail, and are never skipped, where there is none.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests stand outside of the program's layers, and end by panicking"
+)]
+
+mod failures;
+mod kill;
+mod release;
+mod support;
+mod traps;

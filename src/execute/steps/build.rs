@@ -126,7 +126,11 @@ async fn attempts<E: Effects>(
             Again::WithoutCacheFrom | Again::FailedRun | Again::Never => None,
         };
         let Some(pause) = pause else {
-            return Err(failure.into());
+            let mut failure = StepFailure::from(failure);
+            if tries > 1 {
+                failure.message = format!("{}, {tries} attempts", failure.message);
+            }
+            return Err(failure);
         };
         teller.retry(
             attempted.clone(),

@@ -1,0 +1,333 @@
+//! A release that is killed is finished by the next run, and what was acknowledged is not made again.
+
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{AMD64, ARM64, Family, Registry, Run, Running};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+const VARIANTS: [&str; 2] = ["base", "omos"];
+const PLATFORMS: [&str; 2] = [AMD64, ARM64];
+/// Points of one kind at which a release is killed; there are as many of the other kind.
+const POINTS: usize = 10;
+
+fn family(registry: &str) -> Family {
+    Family::of(registry, &PLATFORMS, &VARIANTS)
+}
+
+/// The digest that each finished build step told.
+fn built(run: &Run) -> BTreeMap<String, String> {
+    let finished = run.events.iter().filter(|event| {
+        event["event"] == "finished" && matches!(event["outcome"].as_str(), Some("done" | "adopted"))
+    });
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let builds = finished.filter(|event| event["step"].as_str().unwrap().starts_with("build/"));
+    builds
+        .map(|event| (text(&event["step"]), text(&event["message"])))
+        .collect()
+}
+
+/// Fails unless all of the family stands in this repository, and every digest of it is there; the platform digests of each image by the name
+/// of the image's alias.
+#[track_caller]
+fn whole(
+    registry: &Registry,
+    repository: &str,
+    version: &str,
+) -> BTreeMap<&'static str, BTreeMap<String, String>> {
+    let tags = registry.tags(repository);
+    let at = |tag: &str| {
+        tags.get(tag)
+            .unwrap_or_else(|| panic!("no `{tag}`: {tags:#?}"))
+            .clone()
+    };
+    assert_eq!(at(version), at("latest"));
+    assert_eq!(at(&format!("{version}-omos")), at("latest-omos"));
+    let mut images = BTreeMap::new();
+    for alias in ["base-latest", "latest", "latest-omos"] {
+        let index = registry.index(&at(alias));
+        assert_eq!(index.platforms.keys().collect::<Vec<_>>(), PLATFORMS);
+        for (platform, digest) in &index.platforms {
+            let manifest = registry.json(digest);
+            registry.json(&index.attestations[digest]);
+            for layer in manifest["layers"].as_array().unwrap() {
+                registry.blob(layer["digest"].as_str().unwrap());
+            }
+            let architecture = registry.config(digest)["architecture"].clone();
+            assert_eq!(format!("linux/{}", architecture.as_str().unwrap()), *platform);
+        }
+        images.insert(alias, index.platforms);
+    }
+    let receipts: Vec<_> = tags.iter().filter(|(tag, _)| tag.contains("-ok-")).collect();
+    assert_eq!(receipts.len(), VARIANTS.len() * PLATFORMS.len(), "{receipts:?}");
+    for (tag, digest) in receipts {
+        let tested = images
+            .values()
+            .any(|image| image.values().any(|known| known == digest));
+        assert!(tested, "receipt `{tag}` is not for what is published");
+    }
+    let manifest = registry.json(&at(&format!("_release-{version}")));
+    let record = registry.json(manifest["layers"][0]["digest"].as_str().unwrap());
+    assert_eq!(record["state"], "done");
+    assert_eq!(at("_release"), at(&format!("_release-{version}")));
+    images
+}
+
+/// Fails unless a plain run after `killed` finishes the release without making again what was acknowledged.
+#[track_caller]
+fn finishes(killed: &Run, again: &Run, registry: &Registry, repository: &str) {
+    assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
+    let images = whole(registry, repository, "v1.0.0");
+    for (step, digest) in built(killed) {
+        assert!(!again.steps().contains(&step.as_str()), "{step} was made again");
+        let (image, platform) = step.strip_prefix("build/").unwrap().rsplit_once('/').unwrap();
+        let alias = match image {
+            "base" => "base-latest",
+            "variant/base" => "latest",
+            _ => "latest-omos",
+        };
+        let published = &images[alias][&platform.replace('-', "/")];
+        assert!(
+            digest.starts_with(published.as_str()),
+            "{step} made {digest}, published is {published}"
+        );
+    }
+    let tested = |event: &&serde_json::Value| event["event"] == "finished" && event["outcome"] == "done";
+    for event in killed.events.iter().filter(tested) {
+        let step = event["step"].as_str().unwrap();
+        if step.starts_with("smoke/") {
+            assert!(!again.steps().contains(&step), "{step} was run again");
+        }
+    }
+}
+
+fn release(family: &Family, repository: &str) -> Running {
+    family
+        .splitbase()
+        .start(&["release", "v1.0.0", "--repository", repository])
+}
+
+/// Points of the event stream: from the first line to the last.
+fn killed_by_events(part: usize) {
+    let registry = Registry::start();
+    let family = family(registry.address());
+    let at = |name: &str| format!("{}/{name}", registry.address());
+    // Fills BuildKit's cache, and shows how many events there are.
+    let all = release(&family, &at("e2e/all")).wait().expect(0);
+    let events = all.events.len();
+    let mut reached = Vec::new();
+    for point in (0..POINTS).filter(|point| point % 2 == part) {
+        let wanted = 1 + point * (events - 2) / (POINTS - 1);
+        let name = format!("e2e/event{point}");
+        let mut running = release(&family, &at(&name));
+        while running.events().len() < wanted && !running.ended() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        running.signal(Signal::KILL);
+        let killed = running.wait();
+        reached.push((wanted, killed.code, killed.events.len(), built(&killed).len()));
+        let again = release(&family, &at(&name)).wait();
+        finishes(&killed, &again, &registry, &name);
+    }
+    println!("of {events} events: {reached:?}");
+    assert!(
+        reached.iter().filter(|(_, code, ..)| *code == 137).count() >= reached.len() - 1,
+        "{reached:?}"
+    );
+}
+
+#[test]
+fn e2e_killed_at_events_of_the_whole_run() {
+    killed_by_events(0);
+}
+
+#[test]
+fn e2e_killed_at_other_events_of_the_whole_run() {
+    killed_by_events(1);
+}
+
+/// Points between two writes of splitbase: just before a manifest is put, or just after.
+fn killed_by_writes(part: usize) {
+    let registry = Registry::start();
+    // The write at which this process is killed.
+    let (countdown, process) = (
+        Arc::new(AtomicUsize::new(usize::MAX)),
+        Arc::new(AtomicI32::new(0)),
+    );
+    let fault = {
+        let (countdown, process) = (countdown.clone(), process.clone());
+        move |request: &crate::support::proxy::Request| {
+            if !request.is_ours() || !request.puts("") || countdown.load(Ordering::SeqCst) == usize::MAX {
+                return Fault::Pass;
+            }
+            let left = countdown.fetch_sub(1, Ordering::SeqCst);
+            if left > 2 {
+                return Fault::Pass;
+            }
+            countdown.store(usize::MAX, Ordering::SeqCst);
+            while process.load(Ordering::SeqCst) == 0 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            kill_process(
+                Pid::from_raw(process.load(Ordering::SeqCst)).unwrap(),
+                Signal::KILL,
+            )
+            .unwrap();
+            // Odd: the write was sent and never heard of again.
+            if left == 1 { Fault::Reset } else { Fault::Pass }
+        }
+    };
+    let proxy = Proxy::start(registry.address(), fault);
+    let family = family(proxy.address());
+    let at = |name: &str| format!("{}/{name}", proxy.address());
+    let _ = release(&family, &at("e2e/all")).wait().expect(0);
+    let writes = proxy
+        .requests()
+        .iter()
+        .filter(|(request, _)| request.is_ours() && request.puts(""))
+        .count();
+    let mut reached = Vec::new();
+    for point in (0..POINTS).filter(|point| point % 2 == part) {
+        let wanted = 1 + point * (writes - 1) / (POINTS - 1);
+        let name = format!("e2e/write{point}");
+        process.store(0, Ordering::SeqCst);
+        // With 2 more left the write goes through, with 1 it does not.
+        countdown.store(wanted + usize::from(point / 2 % 2 == 0), Ordering::SeqCst);
+        let running = release(&family, &at(&name));
+        process.store(i32::try_from(running.id()).unwrap(), Ordering::SeqCst);
+        let killed = running.wait();
+        countdown.store(usize::MAX, Ordering::SeqCst);
+        reached.push((wanted, killed.code, killed.events.len(), built(&killed).len()));
+        let again = release(&family, &at(&name)).wait();
+        finishes(&killed, &again, &registry, &name);
+    }
+    println!("of {writes} writes: {reached:?}");
+    assert!(reached.iter().all(|(_, code, ..)| *code == 137), "{reached:?}");
+}
+
+#[test]
+fn e2e_killed_at_writes_of_the_whole_run() {
+    killed_by_writes(0);
+}
+
+#[test]
+fn e2e_killed_at_other_writes_of_the_whole_run() {
+    killed_by_writes(1);
+}
+
+#[test]
+fn e2e_another_version_waits_for_one_that_was_killed() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    let mut running = family.splitbase().start(&["release", "v1.0.0"]);
+    running.wait_for_start("build/variant/base/linux-amd64");
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait().code, 137);
+    let other = family.splitbase().run(&["release", "v1.1.0"]).expect(7);
+    other
+        .says("error: release `v1.0.0` is unfinished: its record says `planned`")
+        .says("hint: `splitbase release v1.0.0` goes on with it")
+        .says("hint: `--force` sets it aside");
+    assert_eq!(other.builds(), [""; 0]);
+    assert_eq!(family.public_tags(&registry), BTreeMap::new());
+    family.splitbase().ok(&["release", "v1.0.0"]);
+    family.splitbase().ok(&["release", "v1.1.0"]);
+    assert_eq!(
+        family.digest(&registry, "latest"),
+        family.digest(&registry, "v1.1.0")
+    );
+}
+
+#[test]
+fn e2e_another_version_can_set_a_killed_one_aside() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    let mut running = family.splitbase().start(&["release", "v1.0.0"]);
+    running.wait_for_start("build/variant/base/linux-amd64");
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait().code, 137);
+    family.splitbase().ok(&["release", "v1.1.0", "--force"]);
+    assert_eq!(family.public_tags(&registry).len(), 3);
+}
+
+/// The program in a process namespace of its own: as on another machine, its processes cannot be seen from here.
+fn elsewhere(family: &Family, log: &Path, args: &[&str]) -> Child {
+    let stderr = std::fs::File::create(log).unwrap();
+    Command::new("unshare")
+        .args([
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            env!("CARGO_BIN_EXE_splitbase"),
+        ])
+        .args(args)
+        .current_dir(family.folder())
+        .env("SPLITBASE_PROGRESS", "plain")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .spawn()
+        .unwrap()
+}
+
+/// Two runs at once; both have made their plans before either has written anything.
+fn race(versions: [&str; 2]) -> (Registry, [i32; 2]) {
+    let registry = Registry::start();
+    let arrived = AtomicUsize::new(0);
+    let fault = move |request: &crate::support::proxy::Request| {
+        if request.is_ours() && request.puts("_release-") {
+            arrived.fetch_add(1, Ordering::SeqCst);
+            let patience = Instant::now() + Duration::from_secs(20);
+            while arrived.load(Ordering::SeqCst) < 2 && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Fault::Pass
+    };
+    let proxy = Proxy::start(registry.address(), fault);
+    let family = family(proxy.address());
+    let logs = [family.path("one.log"), family.path("two.log")];
+    let children: Vec<Child> = versions
+        .iter()
+        .zip(&logs)
+        .map(|(version, log)| elsewhere(&family, log, &["release", version]))
+        .collect();
+    let codes: Vec<i32> = children
+        .into_iter()
+        .map(|mut child| child.wait().unwrap().code().unwrap_or(-1))
+        .collect();
+    for log in &logs {
+        println!("---\n{}", std::fs::read_to_string(log).unwrap());
+    }
+    (registry, [codes[0], codes[1]])
+}
+
+#[test]
+fn e2e_two_machines_make_the_same_version() {
+    let (registry, codes) = race(["v1.0.0", "v1.0.0"]);
+    whole(&registry, "e2e/fam", "v1.0.0");
+    assert_eq!(codes, [0, 0]);
+}
+
+#[test]
+fn e2e_two_machines_make_two_versions_of_the_same_sources() {
+    let (registry, codes) = race(["v1.0.0", "v1.1.0"]);
+    println!("{codes:?}");
+    let tags = registry.tags("e2e/fam");
+    // One may have seen the other and waited.
+    for (code, version) in codes.iter().zip(["v1.0.0", "v1.1.0"]) {
+        assert!(matches!(code, 0 | 7), "{codes:?}");
+        assert_eq!(tags.contains_key(version), *code == 0, "{tags:#?}");
+        assert_eq!(
+            tags.contains_key(&format!("{version}-omos")),
+            *code == 0,
+            "{tags:#?}"
+        );
+    }
+    assert!(codes.contains(&0), "{codes:?}");
+}
