@@ -163,7 +163,14 @@ mod tests {
         );
         let record = StepId::record(crate::record::RecordState::Done);
         assert_eq!(
-            ending(&record, &StepOutcome::Done, "written", Duration::from_millis(120), 0, 0),
+            ending(
+                &record,
+                &StepOutcome::Done,
+                "written",
+                Duration::from_millis(120),
+                0,
+                0
+            ),
             "written in 0.1s"
         );
     }
