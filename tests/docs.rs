@@ -2,7 +2,9 @@
 //! into the types that write them, and whatever file a document names must exist. `SPLITBASE_WRITE_DOCS=1 cargo test --test docs` writes what is rendered.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a test that reads the repository's own files"
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that reads the repository's own files, and fails where it cannot"
 )]
 
 use clap::{Arg, Command, CommandFactory as _};
