@@ -1,5 +1,5 @@
 //! Keeps the documents in step with the program: the reference of the command line is rendered from its declaration, examples of JSON are read back
-//! into the types that write them, and whatever file a document names must exist. `SPLITBASE_WRITE_DOCS=1 cargo test --test docs` writes what is rendered.
+//! into the types that write them, and whatever file a document names must exist. `SPLITBASE_UPDATE_DOCS=1 cargo test --test docs` writes what is rendered.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use splitbase::cli::args::Cli;
 use splitbase::domain::ExitCode;
 use splitbase::plan::Plan;
 use splitbase::record::Record;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ fn command_line() -> String {
     let mut command = Cli::command();
     command.build();
     let mut page = String::from(
-        "# Command line\n\nRendered from the program's own declaration by `SPLITBASE_WRITE_DOCS=1 cargo test --test docs`. Each flag can be given by its \
+        "# Command line\n\nRendered from the program's own declaration by `SPLITBASE_UPDATE_DOCS=1 cargo test --test docs`. Each flag can be given by its \
         variable instead; a flag goes before its variable, and both before `variants.toml`. Where a flag may be given more than once, its variable holds \
         values with commas between them.\n\nData goes to standard output, everything else to standard error. What the process ends with: \
         [exit codes](exit-codes.md).\n\n| command | |\n| --- | --- |\n",
@@ -61,8 +61,26 @@ fn command_line() -> String {
             let _ = write!(page, "\n{own}");
         }
     }
+    page.push_str(OTHER_VARIABLES);
     page
 }
+
+const OTHER_VARIABLES: &str = "
+## Other variables
+
+| variable | |
+| --- | --- |
+| `SPLITBASE_USERNAME`, `SPLITBASE_PASSWORD` | credentials for the host of the family's repository, before those of `docker login`. No child process gets the password: buildx pushes with docker's own login |
+| `DOCKER_CONFIG`, `DOCKER_HOST` | as docker has them: where the login state is, and which engine |
+| `BUILDX_BUILDER` | the builder, where `--builder` names none |
+| `BUILDKIT_PROGRESS` | `plain`, `tty`, `quiet`: how progress is shown, where `--progress` is `auto` |
+| `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM` | whether colour is used, where `--color` is `auto` |
+| `CI`, `GITHUB_ACTIONS`, `GITEA_ACTIONS` | plain lines, groups, annotations |
+| `GITHUB_OUTPUT`, `GITHUB_STEP_SUMMARY` | files that get outputs and a summary |
+| `GITHUB_REF_TYPE`, `GITHUB_REF_NAME` | the version, where none is given and a tag was pushed |
+| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | proxies; never for loopback |
+| `NPM_CONFIG_REGISTRY` and others of npm | see [versions](versions.md#npm) |
+";
 
 fn about(command: &Command) -> String {
     command.get_about().map(ToString::to_string).unwrap_or_default()
@@ -123,12 +141,12 @@ fn row(arg: &Arg) -> String {
 fn the_reference_of_the_command_line_is_what_the_program_understands() {
     let path = "docs/reference/cli.md";
     let rendered = command_line();
-    if std::env::var_os("SPLITBASE_WRITE_DOCS").is_some() {
+    if std::env::var_os("SPLITBASE_UPDATE_DOCS").is_some() {
         std::fs::write(root().join(path), &rendered).unwrap();
     }
     assert!(
         read(path) == rendered,
-        "`{path}` is out of step: SPLITBASE_WRITE_DOCS=1 cargo test --test docs"
+        "`{path}` is out of step: SPLITBASE_UPDATE_DOCS=1 cargo test --test docs"
     );
 }
 
@@ -396,25 +414,47 @@ fn every_file_that_is_named_exists() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What each module may use, as `tests/architecture.rs` has it.
+fn may_use() -> BTreeMap<String, BTreeSet<String>> {
+    let text = read("tests/architecture.rs");
+    let table = text.split("const MAY_USE").nth(1).unwrap();
+    let table = table.split("\n];").next().unwrap();
+    let entries = table.split("= &[").nth(1).unwrap().split('(').skip(1);
+    entries
+        .map(|entry| {
+            let mut names = entry.split('"').skip(1).step_by(2).map(str::to_owned);
+            (names.next().unwrap(), names.collect())
+        })
+        .collect()
+}
+
 #[test]
 fn the_table_of_modules_is_whole() {
     let page = read("docs/architecture.md");
     let section = page.split("## Modules").nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
-    let told: BTreeSet<String> = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
-        .collect();
+    let mut told = BTreeMap::new();
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let quoted =
+            |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        let uses: BTreeSet<String> = quoted(cells.last().unwrap()).into_iter().collect();
+        told.insert(quoted(cells[0])[0].clone(), uses);
+    }
     let lib = read("src/lib.rs");
-    let modules: BTreeSet<String> = lib
-        .lines()
-        .filter_map(|line| {
-            line.strip_prefix("pub mod ")
-                .or_else(|| line.strip_prefix("mod "))
-        })
-        .filter_map(|rest| rest.strip_suffix(';').map(str::to_owned))
-        .collect();
-    assert_eq!(told, modules);
+    let declared = lib.lines().filter_map(|line| {
+        let rest = line
+            .strip_prefix("pub mod ")
+            .or_else(|| line.strip_prefix("mod "))?;
+        rest.strip_suffix(';').map(str::to_owned)
+    });
+    assert_eq!(
+        told.keys().cloned().collect::<BTreeSet<_>>(),
+        declared.collect::<BTreeSet<_>>()
+    );
+    // These may use everything.
+    told.retain(|name, _| !matches!(name.as_str(), "cli" | "testing"));
+    assert_eq!(told, may_use());
 }
 
 #[test]

@@ -116,8 +116,7 @@ pub(crate) fn ending(
         let _ = write!(ending, " ({cached} cached, {run} run)");
     }
     let message = text::clean(message);
-    // "passed in 1.9s: passed" says nothing twice.
-    if !message.is_empty() && !ending.starts_with(&format!("{message} in ")) {
+    if !message.is_empty() {
         ending.push_str(": ");
         ending.push_str(&message);
     }
@@ -160,18 +159,6 @@ mod tests {
         assert_eq!(
             ending(&tag, &StepOutcome::Done, "", Duration::from_millis(120), 0, 0),
             "tagged in 0.1s"
-        );
-        let record = StepId::record(crate::record::RecordState::Done);
-        assert_eq!(
-            ending(
-                &record,
-                &StepOutcome::Done,
-                "written",
-                Duration::from_millis(120),
-                0,
-                0
-            ),
-            "written in 0.1s"
         );
     }
 }
