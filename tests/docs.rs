@@ -73,7 +73,7 @@ const OTHER_VARIABLES: &str = "
 | `SPLITBASE_USERNAME`, `SPLITBASE_PASSWORD` | credentials for the host of the family's repository, before those of `docker login`. No child process gets the password: buildx pushes with docker's own login |
 | `DOCKER_CONFIG`, `DOCKER_HOST` | as docker has them: where the login state is, and which engine |
 | `BUILDX_BUILDER` | the builder, where `--builder` names none |
-| `BUILDKIT_PROGRESS` | `plain`, `tty`, `quiet`: how progress is shown, where `--progress` is `auto` |
+| `BUILDKIT_PROGRESS` | `plain` or `quiet`: how progress is shown, where `--progress` is `auto` |
 | `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM` | whether colour is used, where `--color` is `auto` |
 | `CI`, `GITHUB_ACTIONS`, `GITEA_ACTIONS` | plain lines, groups, annotations |
 | `GITHUB_OUTPUT`, `GITHUB_STEP_SUMMARY` | files that get outputs and a summary |
