@@ -8,5 +8,15 @@
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]
 
+mod classic;
+mod commands;
+mod interrupt;
+mod options;
+mod planning;
+mod publish;
 mod release;
+mod rerun;
+mod reuse;
 mod support;
+mod tested;
+mod versions;

@@ -2,11 +2,13 @@
 
 mod docker_log;
 mod family;
+mod npm;
 mod registry;
 mod splitbase;
 mod witness;
 
 pub use family::Family;
+pub use npm::Npm;
 pub use registry::{Registry, Request};
 pub use splitbase::{Run, Running, Splitbase};
 pub use witness::{Index, crane, docker, imagetools, program, sha256, skopeo, try_program};
