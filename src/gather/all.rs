@@ -165,7 +165,8 @@ fn needs_builder(family: &Family, facts: &Facts, options: &Options) -> bool {
     matches!(plan, Err(PlanError::MissingFact(what)) if what == "the builder")
 }
 
-fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError> {
+/// Refuses `--set` of what the family does not have.
+pub(super) fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError> {
     let unknown = pins.set.keys().find(|name| !family.versions.contains_key(*name));
     unknown.map_or(Ok(()), |name| {
         let known: Vec<_> = family.versions.keys().map(String::as_str).collect();

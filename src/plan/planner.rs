@@ -6,7 +6,7 @@ use super::{Action, AssembleStep, Goal, Options, Plan, PlanError, RecordStep, SC
 use super::{build_step, smoke_step};
 use crate::config::{Family, Image};
 use crate::domain::{IdentityTags, ImageId, Platform};
-use crate::facts::{Facts, ImageFacts};
+use crate::facts::{BuilderFacts, Facts, ImageFacts};
 use crate::record::{Record, RecordImage, RecordPlatform, RecordState, Tools};
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
             .flatten(),
         points: match &options.version {
             Some(version) if options.goal == Goal::Release => {
-                publish::points(family, facts, version, &names, &states)
+                publish::points(family, facts, options, version, &names, &states)
             }
             _ => BTreeMap::new(),
         },
@@ -446,6 +446,11 @@ fn record(
                 .collect(),
         });
     }
+    // Not every engine says which BuildKit it is.
+    let told = |what: fn(&BuilderFacts) -> &String| {
+        let version = facts.builder.as_ref().map(what);
+        version.filter(|version| !version.is_empty()).cloned()
+    };
     let is_selected = |id: &ImageId| selected.iter().any(|image| image.id == *id);
     let kept = earlier.map(|record| record.images.as_slice()).unwrap_or_default();
     images.extend(
@@ -479,8 +484,8 @@ fn record(
             .unwrap_or_default(),
         tools: Tools {
             splitbase: env!("CARGO_PKG_VERSION").to_owned(),
-            buildx: facts.builder.as_ref().map(|builder| builder.buildx.clone()),
-            buildkit: facts.builder.as_ref().map(|builder| builder.buildkit.clone()),
+            buildx: told(|builder| &builder.buildx),
+            buildkit: told(|builder| &builder.buildkit),
         },
     })
 }

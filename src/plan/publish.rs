@@ -236,14 +236,18 @@ fn was_decided(facts: &Facts, alias: &Tag, current: Digest) -> bool {
         .any(|moved| moved.alias == *alias && moved.old == Some(current))
 }
 
-/// The aliases that are where they should be already: they stand for this version too, unless they stand for a newer one.
+/// The aliases that are where they should be already: they stand for this version too, unless they stand for a newer one, or the release leaves aliases alone.
 pub(super) fn points(
     family: &Family,
     facts: &Facts,
+    options: &Options,
     version: &Version,
     names: &Names,
     states: &BTreeMap<ImageId, ImageState<'_>>,
 ) -> BTreeMap<Tag, AliasPoint> {
+    if !promotes(family, options, &mut Vec::new()) {
+        return BTreeMap::new();
+    }
     let planned = |id| states.get(id).and_then(ImageState::digest);
     let aliases = names.aliases.iter();
     aliases

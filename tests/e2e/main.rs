@@ -1,5 +1,6 @@
 //! End-to-end tests: the real program against a real engine and real registries. They fail, and are never skipped, where there is none.
 #![expect(
+    clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,8 +9,18 @@
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]
 
+mod classic;
+mod commands;
 mod failures;
+mod interrupt;
 mod kill;
+mod options;
+mod planning;
+mod publish;
 mod release;
+mod rerun;
+mod reuse;
 mod support;
+mod tested;
 mod traps;
+mod versions;
