@@ -25,13 +25,13 @@ fn tree(folder: &Path) -> BTreeMap<String, (SystemTime, u64)> {
 fn words(line: &str) -> Vec<String> {
     let mut words = shlex::split(line).unwrap();
     let at = words.iter().position(|word| word == "--metadata-file").unwrap();
-    words[at + 1] = "FILE".to_owned();
+    "FILE".clone_into(&mut words[at + 1]);
     for word in &mut words {
         if let Some((start, _)) = word.split_once('@') {
             *word = format!("{start}@DIGEST");
         }
         if word.starts_with("manifest:org.opencontainers.image.base.digest=") {
-            *word = "manifest:org.opencontainers.image.base.digest=DIGEST".to_owned();
+            "manifest:org.opencontainers.image.base.digest=DIGEST".clone_into(word);
         }
     }
     words
@@ -282,6 +282,13 @@ fn e2e_plan_from_saved_facts_needs_neither_network_nor_files() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap(), planned.stdout);
+    let saved = splitbase.clone().input(&family.path("facts.json"));
+    registry.requests();
+    assert_eq!(
+        saved.ok(&["plan", "--facts", "-", "-o", "json"]).stdout,
+        planned.stdout
+    );
+    assert_eq!(registry.requests(), []);
     let plan: Value = planned.json();
     assert_eq!(plan["versions"]["OMOS_VERSION"]["version"], "2.0.0");
     assert_eq!(plan["images"][0]["presence"], "incomplete");

@@ -138,7 +138,11 @@ fn e2e_release_is_read_alike_by_crane_skopeo_and_imagetools() {
                     base
                 );
                 // What was tested is what the tags hold.
-                let tested = format!("run --rm --platform {at} {}/e2e/fam@{own} ", registry.address());
+                let tested = format!(
+                    "run --rm --platform {at} {}/{}@{own} ",
+                    registry.address(),
+                    family.repository()
+                );
                 let times = run.docker.iter().filter(|call| call.starts_with(&tested)).count();
                 assert_eq!(times, 1, "{tested}: {:#?}", run.docker);
                 let receipt = format!("{identity_tag}-{}-ok-", &at["linux/".len()..]);

@@ -10,7 +10,11 @@ fn containers(
     platforms: &[&str],
     prepare: impl Fn(Splitbase) -> Splitbase,
 ) -> (Family, BTreeMap<String, Value>) {
-    let family = Family::of(registry.address(), platforms, &["base"]);
+    let family = if platforms == [AMD64] {
+        Family::new(registry)
+    } else {
+        Family::for_both(registry)
+    };
     let witness = tempfile::tempdir().unwrap();
     family.smoke(&format!(
         "container=$(docker run --detach --platform \"$SPLITBASE_PLATFORM\" \"$SPLITBASE_IMAGE\" sleep 60)\n\
