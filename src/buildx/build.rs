@@ -198,9 +198,16 @@ async fn outcome(
     };
     match (ended, stalled) {
         (Ended::Exited(0), _) => {
-            if let Some(warning) = progress.warnings().iter().find(|text| text.starts_with(WRONG_PLATFORM)) {
-                return Err(BuildFailure::new(FailureClass::BadBase, warning.clone())
-                    .with_hint("a base that is not there for the platform makes an image that does not run on it"));
+            if let Some(warning) = progress
+                .warnings()
+                .iter()
+                .find(|text| text.starts_with(WRONG_PLATFORM))
+            {
+                return Err(
+                    BuildFailure::new(FailureClass::BadBase, warning.clone()).with_hint(
+                        "a base that is not there for the platform makes an image that does not run on it",
+                    ),
+                );
             }
             let wrapper = from_metadata(metadata_file)
                 .await

@@ -91,10 +91,16 @@ fn verdict(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> Buil
     }
     let Some(rule) = matching(kind, &low, None) else {
         // The text of a registry's own error hides the status; BuildKit's log of its attempts has it.
-        let logged = vertex.filter(|_| kind == Some(VertexKind::ImageExport)).and_then(|vertex| {
-            let line = vertex.tail.iter().rev().find(|line| line.contains("unexpected status"))?;
-            status(line)
-        });
+        let logged = vertex
+            .filter(|_| kind == Some(VertexKind::ImageExport))
+            .and_then(|vertex| {
+                let line = vertex
+                    .tail
+                    .iter()
+                    .rev()
+                    .find(|line| line.contains("unexpected status"))?;
+                status(line)
+            });
         if let (Some(status), Some(class)) = (logged, by_status(kind, logged)) {
             return BuildFailure::new(class, format!("{reason} (status {status})"));
         }
@@ -480,15 +486,29 @@ mod tests {
         let line = "error: failed commit on ref \"x\": unexpected status from PUT request to http://r/v2/x/manifests/t: 500 Internal Server Error\n";
         let got = push(line, "failed to push r/x:t: unknown: unknown error");
         assert_eq!(got.class, FailureClass::PushTransient);
-        assert!(got.reason.ends_with("unknown: unknown error (status 500)"), "{got:?}");
-        assert_eq!(push("", "failed to push r/x:t: unknown: unknown error").class, FailureClass::Unknown);
-        assert_eq!(push(line, "failed to push r/x:t: denied: no").class, FailureClass::PushPermanent);
+        assert!(
+            got.reason.ends_with("unknown: unknown error (status 500)"),
+            "{got:?}"
+        );
+        assert_eq!(
+            push("", "failed to push r/x:t: unknown: unknown error").class,
+            FailureClass::Unknown
+        );
+        assert_eq!(
+            push(line, "failed to push r/x:t: denied: no").class,
+            FailureClass::PushPermanent
+        );
     }
 
     #[test]
     fn a_pinned_base_is_a_base() {
         let name = "[context debian:13] docker.io/library/debian:13@sha256:0123";
-        let got = failure(name, "unexpected status from GET request to http://r/v2/x: 503 Busy", "", "");
+        let got = failure(
+            name,
+            "unexpected status from GET request to http://r/v2/x: 503 Busy",
+            "",
+            "",
+        );
         assert_eq!(got.class, FailureClass::PullTransient);
     }
 

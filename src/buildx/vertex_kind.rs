@@ -46,7 +46,9 @@ impl VertexKind {
         });
         if !is_count {
             // `[context debian:13] docker.io/library/debian:13@sha256:…` is how a pinned base is read.
-            return if rest.starts_with("load metadata for") || (bracket.starts_with("context ") && rest.contains('@')) {
+            return if rest.starts_with("load metadata for")
+                || (bracket.starts_with("context ") && rest.contains('@'))
+            {
                 Self::Metadata
             } else {
                 Self::Internal
