@@ -83,7 +83,10 @@ fn secrets_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<
         if let Err(error) = buildx::resolve(&build.secrets, &root, &session.environment)
             && known.insert((build.image.clone(), error.id.clone()))
         {
-            missing.push(Message::Plain(format!("build {}: {error}", build.image), error.hints));
+            missing.push(Message::Plain(
+                format!("build {}: {error}", build.image),
+                error.hints,
+            ));
         }
     }
     if missing.is_empty() {
