@@ -100,7 +100,6 @@ pub(in super::super) async fn write<E: Effects>(run: &Run<E>, state: RecordState
         }
         aliases(run, &mut record, &inner.indexes, state);
         inner.record = Some(record.clone());
-        inner.recorded = true;
         record
     };
     let bytes = serde_json::to_vec(&record)
@@ -111,7 +110,9 @@ pub(in super::super) async fn write<E: Effects>(run: &Run<E>, state: RecordState
         &Tag::record(&record.version),
         bytes.into(),
     )
-    .await
+    .await?;
+    run.state.lock().recorded = true;
+    Ok(())
 }
 
 type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
