@@ -4,12 +4,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     unreachable_pub,
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]
 
-mod kill;
 mod failures;
+mod kill;
 mod release;
 mod support;
 mod traps;

@@ -83,10 +83,7 @@ impl Proxy {
                 thread::spawn(move || serve(client, &upstream, &*fault, &log));
             }
         });
-        Self {
-            address,
-            requests,
-        }
+        Self { address, requests }
     }
 
     /// `localhost:PORT`.
@@ -109,7 +106,9 @@ fn serve(
     let mut head = vec![0; HEAD];
     let length = loop {
         // Looked at, not taken: closing a connection with unread bytes in it resets it.
-        let Ok(got @ 1..) = client.peek(&mut head) else { return };
+        let Ok(got @ 1..) = client.peek(&mut head) else {
+            return;
+        };
         if head[0] == 0x16 {
             let _ = client.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent a TLS handshake.\n");
             return;
@@ -158,7 +157,9 @@ fn serve(
     };
     let size = body.len();
     let shown = if method == "HEAD" { "" } else { body };
-    let answer = format!("HTTP/1.1 {status} Fault\r\n{headers}Content-Length: {size}\r\nConnection: close\r\n\r\n{shown}");
+    let answer = format!(
+        "HTTP/1.1 {status} Fault\r\n{headers}Content-Length: {size}\r\nConnection: close\r\n\r\n{shown}"
+    );
     let _ = client.write_all(answer.as_bytes());
     let _ = client.shutdown(Shutdown::Write);
     // A body that is on its way must be taken, or the reset overtakes the answer.
@@ -181,7 +182,9 @@ fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize) {
     if client.read_exact(&mut taken).is_err() {
         return;
     }
-    let Ok(mut server) = TcpStream::connect(upstream) else { return };
+    let Ok(mut server) = TcpStream::connect(upstream) else {
+        return;
+    };
     let kept: Vec<&str> = head
         .trim_end()
         .lines()

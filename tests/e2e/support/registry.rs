@@ -45,7 +45,10 @@ impl Registry {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("htpasswd");
         std::fs::write(&path, lines).unwrap();
-        let auth = format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", path.display());
+        let auth = format!(
+            "auth:\n  htpasswd:\n    realm: test\n    path: {}\n",
+            path.display()
+        );
         Self::configured(folder, &auth)
     }
 
