@@ -127,7 +127,12 @@ async fn attempts<E: Effects>(
             Again::WithoutCacheFrom | Again::FailedRun | Again::Never => None,
         };
         let Some(pause) = pause else {
+            let passes = failure.again == Again::Transient;
             let mut failure = StepFailure::from(failure);
+            if passes {
+                failure =
+                    failure.hint("run this again later: what was built is kept, and is not built again");
+            }
             if tries > 1 {
                 failure.message = format!("{}, {tries} attempts", failure.message);
             }
