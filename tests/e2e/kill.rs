@@ -14,6 +14,8 @@ const VARIANTS: [&str; 2] = ["base", "omos"];
 const PLATFORMS: [&str; 2] = [AMD64, ARM64];
 /// Points of one kind at which a release is killed; there are as many of the other kind.
 const POINTS: usize = 10;
+/// Each kind in as many tests, so that none of them is long.
+const PARTS: usize = 4;
 
 fn family(registry: &str) -> Family {
     let family = Family::of(registry, &PLATFORMS, &VARIANTS);
@@ -123,7 +125,7 @@ fn killed_by_events(part: usize) {
     let all = release(&family, &at("e2e/all")).wait().expect(0);
     let events = all.events.len();
     let mut reached = Vec::new();
-    for point in (0..POINTS).filter(|point| point % 2 == part) {
+    for point in (0..POINTS).filter(|point| point % PARTS == part) {
         let wanted = 1 + point * (events - 4) / (POINTS - 1);
         let name = format!("e2e/event{point}");
         let mut running = release(&family, &at(&name));
@@ -146,13 +148,23 @@ fn killed_by_events(part: usize) {
 }
 
 #[test]
-fn e2e_killed_at_events_of_the_whole_run() {
+fn e2e_killed_at_events_of_the_whole_run_1() {
     killed_by_events(0);
 }
 
 #[test]
-fn e2e_killed_at_other_events_of_the_whole_run() {
+fn e2e_killed_at_events_of_the_whole_run_2() {
     killed_by_events(1);
+}
+
+#[test]
+fn e2e_killed_at_events_of_the_whole_run_3() {
+    killed_by_events(2);
+}
+
+#[test]
+fn e2e_killed_at_events_of_the_whole_run_4() {
+    killed_by_events(3);
 }
 
 /// Points between two writes of splitbase: just after a manifest was put, or just before.
@@ -193,11 +205,11 @@ fn killed_by_writes(part: usize) {
         .filter(|(request, _)| request.is_ours() && request.puts(""))
         .count();
     let mut reached = Vec::new();
-    for point in (0..POINTS).filter(|point| point % 2 == part) {
+    for point in (0..POINTS).filter(|point| point % PARTS == part) {
         let wanted = 1 + point * (writes - 1) / (POINTS - 1);
         let name = format!("e2e/write{point}");
         process.store(0, Ordering::SeqCst);
-        passes.store(point / 2 % 2 == 0, Ordering::SeqCst);
+        passes.store(point % 3 == 0, Ordering::SeqCst);
         countdown.store(wanted, Ordering::SeqCst);
         let running = release(&family, &at(&name));
         process.store(i32::try_from(running.id()).unwrap(), Ordering::SeqCst);
@@ -210,13 +222,23 @@ fn killed_by_writes(part: usize) {
 }
 
 #[test]
-fn e2e_killed_at_writes_of_the_whole_run() {
+fn e2e_killed_at_writes_of_the_whole_run_1() {
     killed_by_writes(0);
 }
 
 #[test]
-fn e2e_killed_at_other_writes_of_the_whole_run() {
+fn e2e_killed_at_writes_of_the_whole_run_2() {
     killed_by_writes(1);
+}
+
+#[test]
+fn e2e_killed_at_writes_of_the_whole_run_3() {
+    killed_by_writes(2);
+}
+
+#[test]
+fn e2e_killed_at_writes_of_the_whole_run_4() {
+    killed_by_writes(3);
 }
 
 #[test]
