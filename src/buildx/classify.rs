@@ -46,6 +46,12 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> BuildFailure {
         let lines: Vec<&str> = vertex.tail.iter().map(String::as_str).collect();
         failure.output = last(&lines);
     }
+    // What is the reason need not be said twice.
+    let says_it = |line: &String| {
+        line.strip_prefix("ERROR: ")
+            .is_some_and(|text| failure.reason.contains(without_prefixes(text)))
+    };
+    failure.output.retain(|line| !says_it(line));
     failure
 }
 
@@ -265,6 +271,7 @@ fn without_prefixes(mut text: &str) -> &str {
         "failed to build: ",
         "failed to solve: ",
         "failed to receive status: ",
+        "failed to run Build function: ",
     ]
     .iter()
     .find_map(|prefix| text.strip_prefix(prefix))
@@ -408,6 +415,16 @@ mod tests {
                 FailureClass::PushTransient,
             ),
             (PUSH, "unknown: something new", FailureClass::Unknown),
+            (
+                PUSH,
+                "image \"localhost:5000/acme/tiny:base-staging\": already exists",
+                FailureClass::PushTransient,
+            ),
+            (
+                PUSH,
+                "tag invalid: The image tag \"v1\" already exists in the repository and cannot be overwritten",
+                FailureClass::Unknown,
+            ),
             (PUSH, "write /x: no space left on device", FailureClass::DiskFull),
             (
                 META,

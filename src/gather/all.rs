@@ -336,8 +336,7 @@ async fn check_bases<T: Target>(
         missing.map_or(Ok(()), |platform| {
             Err(GatherError::BasePlatform {
                 image: id.clone(),
-                reference: reference.clone(),
-                digest,
+                reference: format!("{reference}@{digest}"),
                 platform: platform.clone(),
                 has: has.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             })

@@ -1,7 +1,7 @@
 //! Why facts could not be gathered.
 
 use crate::buildx::BuilderError;
-use crate::domain::{Digest, ExitCode, ImageId, Platform};
+use crate::domain::{ExitCode, ImageId, Platform};
 use crate::inputs::{InputError, Junk};
 use crate::plan::PlanError;
 use crate::target::TargetError;
@@ -58,14 +58,12 @@ pub enum GatherError {
         reason: String,
     },
     /// A base image from outside is not there for a platform that is to be built on it.
-    #[error("{image} is for {platform}, and its base `{reference}` ({digest}) is only for {has}")]
+    #[error("{image} is for {platform}, and its base `{reference}` is only for {has}")]
     BasePlatform {
         /// Which image.
         image: ImageId,
-        /// The base as written.
+        /// The base as written, with the digest that it was pinned to.
         reference: String,
-        /// What it was pinned to.
-        digest: Digest,
         /// The platform that it lacks.
         platform: Platform,
         /// The platforms that it has.

@@ -1,10 +1,10 @@
 //! End-to-end tests: the real program against a real engine and real registries. They fail, and are never skipped, where there is none.
 #![expect(
-    clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     unreachable_pub,
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]

@@ -5,6 +5,7 @@ use crate::support::{AMD64, ARM64, Family, Index, Registry, busybox, docker, pro
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a build needs of an image from outside: busybox, and a word of its own.
 struct Upstream {
@@ -156,15 +157,6 @@ fn e2e_images_in_all_four_formats_are_found() {
         index.as_object_mut().unwrap().remove("annotations");
         put(&registry, &family, &tag, LIST, &index);
         assert_eq!(
-            status(
-                &registry,
-                &family,
-                &tag,
-                "application/vnd.oci.image.index.v1+json"
-            ),
-            "404"
-        );
-        assert_eq!(
             family.digest(&registry, &tag),
             sha256(index.to_string().as_bytes())
         );
@@ -196,9 +188,9 @@ fn e2e_bare_docker_manifests_of_the_classic_image_store_are_found() {
             &registry,
             &family,
             tag,
-            "application/vnd.oci.image.manifest.v1+json"
+            "application/vnd.docker.distribution.manifest.v2+json"
         ),
-        "404"
+        "200"
     );
     let run = family.splitbase().ok(&["release", "v1.0.1"]);
     assert_eq!(run.builds(), [""; 0], "{}", run.stderr);
@@ -277,7 +269,7 @@ fn e2e_a_base_of_one_platform_is_not_taken_for_another() {
     let family = on(&upstream, registry.address(), &[AMD64, ARM64]);
     let run = family.splitbase().run(&["release", "v1.0.0"]).expect(1);
     run.says("error: base is for linux/arm64, and its base `")
-        .says(") is only for linux/amd64")
+        .says("` is only for linux/amd64")
         .says("hint: take a base that is there for this platform");
     assert_eq!(run.builds(), [""; 0]);
     assert_eq!(family.tags(&registry), BTreeMap::new());
@@ -349,21 +341,21 @@ fn e2e_a_pinned_image_is_among_the_materials() {
 fn e2e_a_wildcard_that_copies_nothing() {
     let registry = Registry::start();
     let family = Family::new(&registry);
-    family.append("Dockerfile.base", "COPY mark?? /etc/\n");
+    family.append("Dockerfile.base", "COPY mark??? /etc/\n");
     let run = family.splitbase().run(&["release", "v1.0.0"]).expect(2);
-    run.says("error: Dockerfile.base:8: `COPY` wildcard `mark??` matches nothing in the build context")
+    run.says("error: Dockerfile.base:8: `COPY` wildcard `mark???` matches nothing in the build context")
         .says("hint: ");
     assert_eq!(family.tags(&registry), BTreeMap::new());
 }
 
 #[test]
 fn e2e_a_cache_export_that_fails_is_a_warning() {
-    let registry = Registry::start();
     for fault in [
         Fault::Status(400),
         Fault::Status(500),
         Fault::Answer(400, "Content-Type: text/html\r\n", "<html>"),
     ] {
+        let registry = Registry::start();
         let proxy = Proxy::start(registry.address(), move |request| {
             if request.puts("cache-") {
                 fault.clone()
@@ -441,14 +433,10 @@ fn e2e_a_broken_layer_of_the_cache_is_built_without_it() {
     let family = Family::new(&registry);
     let word = unique();
     family
-        .replace(
-            "variants.toml",
-            "[cache]\nto = \"none\"",
-            "[cache]\nto = \"registry\"",
-        )
-        .append(
-            "Dockerfile.base",
-            &format!("RUN echo {word} >/etc/one\nARG X=1\nRUN echo $X {word} >/etc/two\n"),
+        .replace("variants.toml", "[cache]\nto = \"none\"", "[cache]\nto = \"registry\"")
+        .write(
+            "Dockerfile.variant",
+            format!("ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nARG KIND\nRUN echo {word} >/etc/one\nARG X=1\nRUN echo $X {word} >/etc/two\n"),
         );
     family.splitbase().ok(&["build"]);
     // The engine forgets what it ran; in the registry, the layers go and the manifest of the cache stays.
@@ -465,7 +453,7 @@ fn e2e_a_broken_layer_of_the_cache_is_built_without_it() {
     let cache = family
         .tags(&registry)
         .into_iter()
-        .find(|(tag, _)| tag.starts_with("cache-base-"))
+        .find(|(tag, _)| tag.starts_with("cache-variant-base-"))
         .unwrap()
         .1;
     let manifest = registry.json(&cache);
@@ -474,7 +462,7 @@ fn e2e_a_broken_layer_of_the_cache_is_built_without_it() {
             registry.lose(layer["digest"].as_str().unwrap());
         }
     }
-    family.set("base.build", "args = { X = \"2\" }");
+    family.set("variants.base.build", "args = { X = \"2\" }");
     let run = family.splitbase().ok(&["release", "v1.0.0"]);
     let retries: Vec<_> = run
         .events
@@ -491,7 +479,7 @@ fn e2e_a_broken_layer_of_the_cache_is_built_without_it() {
     assert!(
         run.builds()
             .iter()
-            .any(|line| line.contains("Dockerfile.base") && !line.contains("--cache-from"))
+            .any(|line| line.contains("Dockerfile.variant") && !line.contains("--cache-from"))
     );
     assert_eq!(family.public_tags(&registry).len(), 3);
 }
@@ -504,21 +492,16 @@ fn e2e_a_second_builder_of_the_same_image_takes_what_is_there() {
     let family = Family::new(&registry);
     let first = family.splitbase().ok(&["build", "-o", "json"]).json();
     let before = family.tags(&registry);
-    let proxy = {
-        let blind = Mutex::new(BTreeMap::<String, usize>::new());
-        Proxy::start(registry.address(), move |request| {
-            let probe = request.is_ours() && (request.reads("base-") || request.reads("variant-"));
-            // Planning looks at each tag once.
-            let mut seen = blind.lock().unwrap();
-            let times = seen.entry(request.path.clone()).or_default();
-            *times += 1;
-            if probe && *times == 1 {
-                Fault::Answer(404, "Content-Type: application/json\r\n", MISSING)
-            } else {
-                Fault::Pass
-            }
-        })
-    };
+    let building = AtomicBool::new(false);
+    let proxy = Proxy::start(registry.address(), move |request| {
+        building.fetch_or(!request.is_ours(), Ordering::SeqCst);
+        let probe = request.reads("base-") || request.reads("variant-");
+        if probe && !building.load(Ordering::SeqCst) {
+            Fault::Answer(404, "Content-Type: application/json\r\n", MISSING)
+        } else {
+            Fault::Pass
+        }
+    });
     let repository = format!("{}/{}", proxy.address(), family.repository());
     let run = family
         .splitbase()

@@ -7,7 +7,8 @@ use crate::domain::{Digest, ExitCode, ImageId};
 use crate::facts::PlatformImage;
 use crate::plan::BuildStep;
 use crate::target::images::{Contents, contents, required};
-use crate::target::{Presence, RawManifest, Reference, Target};
+use crate::target::{FailureClass, Presence, RawManifest, Reference, Target};
+use std::time::Instant;
 
 /// Builds, pushes and adopts the platform image of `step`.
 pub(in super::super) async fn build<E: Effects>(
@@ -126,7 +127,12 @@ async fn attempts<E: Effects>(
             Again::WithoutCacheFrom | Again::FailedRun | Again::Never => None,
         };
         let Some(pause) = pause else {
+            let passes = failure.again == Again::Transient;
             let mut failure = StepFailure::from(failure);
+            if passes {
+                failure =
+                    failure.hint("run this again later: what was built is kept, and is not built again");
+            }
             if tries > 1 {
                 failure.message = format!("{}, {tries} attempts", failure.message);
             }
@@ -174,6 +180,9 @@ fn checked(step: &BuildStep, pushed: &Contents, base: Option<Digest>) -> Result<
 }
 
 /// Puts what was pushed under the identity tag, or takes what another builder put there first.
+///
+/// Registries cannot compare and swap. Two builders that both found nothing would both write, so each looks again once the other, if there is
+/// one, has had as long as it took itself: what stands then is used by both.
 async fn adopt<E: Effects>(
     run: &Run<E>,
     step: &BuildStep,
@@ -182,23 +191,58 @@ async fn adopt<E: Effects>(
     base: Option<Digest>,
 ) -> Result<(PlatformImage, bool), StepFailure> {
     let target = run.effects.target();
-    match target
+    let began = Instant::now();
+    if let Some(theirs) = standing(run, step, &ours, base).await? {
+        let adopted = theirs.digest() != ours.digest();
+        return Ok((theirs, adopted));
+    }
+    match target.put_manifest(&step.repository, &step.tag, raw).await {
+        Ok(()) => {}
+        Err(error) if error.class == FailureClass::Conflict => {
+            // The other one looked before ours was there, and wrote after it.
+            return match standing(run, step, &ours, base).await? {
+                Some(theirs) => Ok((theirs, true)),
+                None => Err(error.into()),
+            };
+        }
+        Err(error) => return Err(error.into()),
+    }
+    run.effects.pause(began.elapsed()).await;
+    let now = target
+        .resolve(&step.repository, &Reference::from(&step.tag))
+        .await;
+    if matches!(now, Presence::Present(digest) if digest == raw.digest) {
+        return Ok((ours, false));
+    }
+    // What is there now is what the other one uses.
+    match standing(run, step, &ours, base).await? {
+        Some(theirs) => {
+            let adopted = theirs.digest() != ours.digest();
+            Ok((theirs, adopted))
+        }
+        None => Ok((ours, false)),
+    }
+}
+
+/// What stands under the identity tag, if it is what the step wants.
+async fn standing<E: Effects>(
+    run: &Run<E>,
+    step: &BuildStep,
+    ours: &PlatformImage,
+    base: Option<Digest>,
+) -> Result<Option<PlatformImage>, StepFailure> {
+    let target = run.effects.target();
+    let there = match target
         .manifest(&step.repository, &Reference::from(&step.tag))
         .await
     {
-        Presence::Absent => {}
+        Presence::Absent => return Ok(None),
         Presence::Unknown(error) => return Err(error.into()),
-        Presence::Present(there) => {
-            let there = contents(target, &step.repository, &there, base.is_some()).await?;
-            if let Some(theirs) = there.platforms.get(&step.platform) {
-                let same = theirs.digest() == ours.digest();
-                let wanted = step.replaces != Some(theirs.digest()) && theirs.base == base;
-                if same || wanted {
-                    return Ok((theirs.clone(), !same));
-                }
-            }
-        }
-    }
-    target.put_manifest(&step.repository, &step.tag, raw).await?;
-    Ok((ours, false))
+        Presence::Present(there) => contents(target, &step.repository, &there, base.is_some()).await?,
+    };
+    let wanted = |theirs: &&PlatformImage| {
+        let same = theirs.digest() == ours.digest();
+        same || step.replaces != Some(theirs.digest()) && theirs.base == base
+    };
+    Ok(there.platforms.get(&step.platform).filter(wanted).cloned())
 }

@@ -124,7 +124,6 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
                 .extend(missing.into_iter().map(|image| image.image));
         }
         inner.record = Some(record.clone());
-        inner.recorded = true;
         record
     };
     let bytes = serde_json::to_vec(&record)
@@ -135,7 +134,9 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
         &Tag::record(&record.version),
         bytes.into(),
     )
-    .await
+    .await?;
+    run.state.lock().recorded = true;
+    Ok(())
 }
 
 type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
