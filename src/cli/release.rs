@@ -6,7 +6,7 @@ use super::plan as plan_command;
 use super::session::{Session, read};
 use crate::buildx;
 use crate::config::Family;
-use crate::domain::ExitCode;
+use crate::domain::{ExitCode, ImageId, VariantName};
 use crate::execute;
 use crate::facts::{self, Facts};
 use crate::plan::{self, Action, Options, Plan, PlanError};
@@ -147,27 +147,25 @@ async fn saved(
     let registry = session.registry(family);
     let facts = facts::gather(family, &options, &pins, &session.world(family, &registry)).await?;
     let now = plan::plan(family, &facts, &options)?;
-    let differences = plan::differences(&plan, &now);
+    let differences = plan::differences(&plan, &now, &facts.tags);
     if !differences.is_empty() {
         return Err(differs(differences.join("; ")));
     }
     Ok((facts, plan))
 }
 
-/// The variants that the plan is about.
-fn variants_of(family: &Family, plan: &Plan) -> Option<Vec<crate::domain::VariantName>> {
-    let planned: Vec<_> = plan
-        .images
-        .iter()
-        .filter_map(|image| match &image.image {
-            crate::domain::ImageId::Variant(name) => Some(name.clone()),
-            crate::domain::ImageId::Base => None,
+/// The variants that the plan is about, and those that the family did not have when it was made.
+fn variants_of(family: &Family, plan: &Plan) -> Option<Vec<VariantName>> {
+    let planned = |id: &ImageId| plan.images.iter().any(|image| image.image == *id);
+    let passed_over = |id: &ImageId| {
+        plan.record.as_ref().is_none_or(|record| {
+            record.left_out.contains(id) || record.images.iter().any(|image| image.image == *id)
         })
-        .collect();
-    let all = family
-        .images
-        .iter()
-        .filter(|image| image.id != crate::domain::ImageId::Base)
-        .count();
-    (planned.len() != all).then_some(planned)
+    };
+    let variants = family.images.iter().filter_map(|image| match &image.id {
+        ImageId::Variant(name) => Some((&image.id, name)),
+        ImageId::Base => None,
+    });
+    let (wanted, others): (Vec<_>, Vec<_>) = variants.partition(|(id, _)| planned(id) || !passed_over(id));
+    (!others.is_empty()).then(|| wanted.into_iter().map(|(_, name)| name.clone()).collect())
 }

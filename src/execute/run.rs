@@ -143,6 +143,13 @@ pub async fn execute<E: Effects>(
         plan: plan.clone(),
         steps: plan.steps.len(),
     });
+    for message in &plan.warnings {
+        run.state.lock().warnings.push(message.clone());
+        run.sink.event(&Event::Warning {
+            step: None,
+            message: message.clone(),
+        });
+    }
     let watcher = tokio::spawn(watch(run.clone(), cancel.clone()));
     let bounds = Bounds {
         parallel: settings.parallel.max(1),

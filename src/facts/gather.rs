@@ -73,9 +73,9 @@ pub async fn gather<T: Target>(
     let tags = async { Ok(probe::current_tags(world.target, repository, tags).await?) };
     let begun = async {
         let (record, newest) = records.await?;
-        let stands = record
-            .as_ref()
-            .is_some_and(|record: &Record| record.state == RecordState::Done);
+        let stands = record.as_ref().is_some_and(|record: &Record| {
+            matches!(record.state, RecordState::Done | RecordState::NotPromoted)
+        });
         let early = !stands && options.goal != Goal::Smoke;
         let inspected: OptionFuture<_> = early.then(|| inspect(world)).into();
         let versions = resolve(family, pins, record.as_ref(), world);
@@ -163,7 +163,8 @@ fn needs_builder(family: &Family, facts: &Facts, options: &Options) -> bool {
     matches!(plan, Err(PlanError::MissingFact(what)) if what == "the builder")
 }
 
-fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError> {
+/// Refuses `--set` of what the family does not have.
+pub(super) fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError> {
     let unknown = pins.set.keys().find(|name| !family.versions.contains_key(*name));
     unknown.map_or(Ok(()), |name| {
         let known: Vec<_> = family.versions.keys().map(String::as_str).collect();

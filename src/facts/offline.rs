@@ -1,6 +1,6 @@
 //! Identities without a registry: what `hash` shows. What is not known without asking is left open.
 
-use super::gather::{Pins, World, known_upstream, known_versions};
+use super::gather::{Pins, World, check_sets, known_upstream, known_versions};
 use super::{Facts, GatherError, identities, sources};
 use crate::config::{Family, HashFormat, Template, Upstream};
 use crate::domain::{Digest, Identity, ImageId};
@@ -43,6 +43,7 @@ pub async fn hash<T: Target>(
     pins: &Pins,
     world: Option<&World<'_, T>>,
 ) -> Result<Hashed, GatherError> {
+    check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
     let (versions, upstream) = match world {
         Some(world) => {
@@ -160,6 +161,7 @@ pub async fn resolve_floating<T: Target>(
     pins: &Pins,
     world: &World<'_, T>,
 ) -> Result<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>), GatherError> {
+    check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
     let versions = super::gather::resolve(family, pins, None, world);
     let upstream = super::gather::upstream(family, pins, &sources.upstream, None, world.target);

@@ -6,7 +6,7 @@ use super::{Action, AssembleStep, Goal, Options, Plan, PlanError, RecordStep, SC
 use super::{build_step, smoke_step};
 use crate::config::{Family, Image};
 use crate::domain::{IdentityTags, ImageId, Platform};
-use crate::facts::{Facts, ImageFacts};
+use crate::facts::{BuilderFacts, Facts, ImageFacts};
 use crate::record::{Record, RecordImage, RecordPlatform, RecordState, Tools};
 use std::collections::BTreeMap;
 
@@ -437,6 +437,11 @@ fn record(
                 .collect(),
         });
     }
+    // Not every engine says which BuildKit it is.
+    let told = |what: fn(&BuilderFacts) -> &String| {
+        let version = facts.builder.as_ref().map(what);
+        version.filter(|version| !version.is_empty()).cloned()
+    };
     let is_selected = |id: &ImageId| selected.iter().any(|image| image.id == *id);
     let kept = earlier.map(|record| record.images.as_slice()).unwrap_or_default();
     images.extend(
@@ -463,11 +468,11 @@ fn record(
         left_out: left_out.map(|image| image.id.clone()).collect(),
         images,
         aliases: earlier.map(|record| record.aliases.clone()).unwrap_or_default(),
-        points: publish::points(family, facts, &version_of_points, names, states),
+        points: publish::points(family, facts, options, &version_of_points, names, states),
         tools: Tools {
             splitbase: env!("CARGO_PKG_VERSION").to_owned(),
-            buildx: facts.builder.as_ref().map(|builder| builder.buildx.clone()),
-            buildkit: facts.builder.as_ref().map(|builder| builder.buildkit.clone()),
+            buildx: told(|builder| &builder.buildx),
+            buildkit: told(|builder| &builder.buildkit),
         },
     })
 }

@@ -211,10 +211,11 @@ fn was_ours(facts: &Facts, alias: &Tag, current: Digest) -> bool {
 }
 
 /// Which release each alias points at once nothing but the plan's own alias steps moves it: an alias that is where it should be already
-/// now stands for this version too, unless it stands for a newer one.
+/// now stands for this version too, unless it stands for a newer one, or the release leaves aliases alone.
 pub(super) fn points(
     family: &Family,
     facts: &Facts,
+    options: &Options,
     version: &Version,
     names: &Names,
     states: &BTreeMap<ImageId, ImageState<'_>>,
@@ -224,6 +225,9 @@ pub(super) fn points(
         .as_ref()
         .map(|newest| newest.points.clone())
         .unwrap_or_default();
+    if !promotes(family, options, &mut Vec::new()) {
+        return points;
+    }
     for (alias, id) in &names.aliases {
         let Some(digest) = states.get(id).and_then(ImageState::digest) else {
             continue;

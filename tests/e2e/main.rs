@@ -9,8 +9,18 @@
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]
 
+mod classic;
+mod commands;
 mod failures;
+mod interrupt;
 mod kill;
+mod options;
+mod planning;
+mod publish;
 mod release;
+mod rerun;
+mod reuse;
 mod support;
+mod tested;
 mod traps;
+mod versions;

@@ -114,9 +114,7 @@ aliases    = ["latest-{{variant}}"]
             family.repository
         );
         for variant in variants {
-            text.push_str(&format!(
-                "\n[variants.{variant}]\nargs = {{ KIND = \"{variant}\" }}\n"
-            ));
+            text = format!("{text}\n[variants.{variant}]\nargs = {{ KIND = \"{variant}\" }}\n");
             if *variant == "base" {
                 text.push_str("tags = [\"{version}\"]\naliases = [\"latest\"]\n");
             }

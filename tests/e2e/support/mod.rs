@@ -2,13 +2,15 @@
 
 mod docker_log;
 mod family;
+mod npm;
 pub mod proxy;
 mod registry;
 mod splitbase;
 mod witness;
 
 pub use family::Family;
-pub use registry::{Registry, Request};
+pub use npm::Npm;
+pub use registry::Registry;
 pub use splitbase::{Run, Running, Splitbase};
 pub use witness::{Index, crane, docker, imagetools, program, sha256, skopeo, try_program};
 

@@ -219,12 +219,11 @@ impl Drop for Running {
 impl Run {
     /// Itself, if it ended with this exit code.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(
             self.code, code,
-            "exit code\n--- stdout\n{}\n--- stderr\n{}",
-            self.stdout, self.stderr
+            "exit code after {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.took, self.stdout, self.stderr
         );
         self
     }

@@ -54,11 +54,8 @@ pub fn imagetools(reference: &str) -> Vec<u8> {
 
 /// `sha256:…` of these bytes.
 pub fn sha256(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+    let digest = Sha256::digest(bytes).into_iter();
+    digest.fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// An OCI image index, taken apart.
