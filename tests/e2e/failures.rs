@@ -604,6 +604,7 @@ fn e2e_a_push_that_keeps_failing() {
         "error: build/base/linux-amd64: push `",
         "toomanyrequests",
         "2 attempts",
+        "hint: run this again later: what was built is kept",
     ];
     let run = refused(run, 6, &says, &family, &registry);
     assert_eq!(run.builds().len(), 2);
