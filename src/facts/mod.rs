@@ -19,6 +19,8 @@ pub use identities::{canonical_list, image_facts};
 pub use image::{ImageFacts, IndexFact, PlatformFact, PlatformImage};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};
 pub use probe::record;
+#[cfg(test)]
+pub(crate) use probe::{current_tags, image as probe_image};
 pub use sources::{Sources, collect, parse_reference};
 
 use crate::domain::{Digest, Tag};
@@ -64,3 +66,6 @@ impl Facts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
