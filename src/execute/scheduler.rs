@@ -35,7 +35,7 @@ struct Waiting {
     /// The steps that need each step.
     dependents: Vec<Vec<usize>>,
     /// Which steps were neither started nor skipped.
-    waiting: BTreeSet<usize>,
+    left: BTreeSet<usize>,
 }
 
 impl Waiting {
@@ -53,7 +53,7 @@ impl Waiting {
         Self {
             unmet,
             dependents,
-            waiting: (0..steps.len()).collect(),
+            left: (0..steps.len()).collect(),
         }
     }
 
@@ -66,7 +66,7 @@ impl Waiting {
         let mut ready = Vec::new();
         for dependent in &self.dependents[step] {
             self.unmet[*dependent] -= 1;
-            if self.unmet[*dependent] == 0 && self.waiting.contains(dependent) {
+            if self.unmet[*dependent] == 0 && self.left.contains(dependent) {
                 ready.push(*dependent);
             }
         }
@@ -78,7 +78,7 @@ impl Waiting {
         let (mut doomed, mut look) = (BTreeSet::new(), vec![step]);
         while let Some(at) = look.pop() {
             for dependent in &self.dependents[at] {
-                if self.waiting.remove(dependent) {
+                if self.left.remove(dependent) {
                     doomed.insert(*dependent);
                     look.push(*dependent);
                 }
@@ -115,7 +115,7 @@ pub(super) async fn run<F: Future<Output = Ended> + Send + 'static>(
                 None
             };
             let Some(index) = index else { break };
-            waiting.waiting.remove(&index);
+            waiting.left.remove(&index);
             let future = start(&steps[index]);
             running.spawn(async move { (index, future.await) });
         }
@@ -152,7 +152,7 @@ pub(super) async fn run<F: Future<Output = Ended> + Send + 'static>(
             }
         }
     }
-    for index in waiting.waiting {
+    for index in waiting.left {
         skipped(&steps[index], None);
     }
 }

@@ -173,8 +173,7 @@ impl Given {
                 Some(
                     fact(&ImageId::Base)?
                         .platform(platform)
-                        .map(PlatformImage::digest)
-                        .unwrap_or_else(|| digest("some base")),
+                        .map_or_else(|| digest("some base"), PlatformImage::digest),
                 )
             })
             .flatten();

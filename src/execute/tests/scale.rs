@@ -2,6 +2,7 @@
 
 use super::world::{World, messages};
 use crate::testing::given::SMALL;
+use std::fmt::Write as _;
 
 /// A family of `count` variants.
 fn large(count: usize) -> String {
@@ -10,9 +11,7 @@ fn large(count: usize) -> String {
         "aliases = [\"latest-{variant}\"]\n[variants.only]",
     );
     for index in 1..count {
-        text.push_str(&format!(
-            "[variants.v{index}]\ndockerfile = \"Dockerfile.only\"\n"
-        ));
+        let _ = write!(text, "[variants.v{index}]\ndockerfile = \"Dockerfile.only\"\n");
     }
     text
 }

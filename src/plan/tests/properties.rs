@@ -6,6 +6,7 @@ use crate::record::RecordState;
 use crate::testing::given::{Given, compact, digest};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 const PLATFORMS: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
 
@@ -74,7 +75,7 @@ impl Made {
         text.push_str("[base]\naliases = [\"base-latest\"]\n");
         text.push_str("[variant]\ndockerfile = \"D\"\ntags = [\"{version}-{variant}\", \"{version}-{variant}-too\"]\naliases = [\"latest-{variant}\"]\n");
         for index in 1..self.images.len() {
-            text.push_str(&format!("[variants.v{index}]\n"));
+            let _ = writeln!(text, "[variants.v{index}]");
         }
         if self.smoke {
             text.push_str("[smoke]\ncommand = [\"./smoke.sh\"]\n");
