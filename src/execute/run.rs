@@ -9,7 +9,6 @@ use super::steps;
 use crate::config::Retry;
 use crate::domain::ExitCode;
 use crate::plan::{Action, Plan, Step, StepId};
-use crate::record::RecordState;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -163,9 +162,8 @@ pub async fn execute<E: Effects>(
     let interrupted = cancel.is_cancelled();
     let published = run.state.lock().published;
     let failed = !lock(&run.failures).is_empty() || interrupted;
-    if failed && !published && run.state.lock().recorded {
-        // Nothing is public yet: this release stands in nobody's way, and its pins stay for the next run.
-        let last_word = steps::record::write(&run, RecordState::Failed);
+    if failed && !published {
+        let last_word = steps::record::give_up(&run);
         let _ = tokio::time::timeout(LAST_WORD, last_word).await;
     }
     super::summary::report(&run, interrupted, began.elapsed())

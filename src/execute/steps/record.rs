@@ -104,15 +104,32 @@ pub(in super::super) async fn write<E: Effects>(run: &Run<E>, state: RecordState
     };
     let bytes = serde_json::to_vec(&record)
         .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
-    put(
+    let written = put(
         run,
         &record.repository,
         &Tag::record(&record.version),
         bytes.into(),
     )
     .await?;
-    run.state.lock().recorded = true;
+    run.state.lock().recorded = Some(written);
     Ok(())
+}
+
+/// Says in the record that the release failed, before anything was published: it stands in nobody's way, and its pins stay for the next run.
+/// Not where somebody else has written the record since: then it is theirs.
+pub(in super::super) async fn give_up<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    let (recorded, version) = {
+        let state = run.state.lock();
+        (state.recorded, run.plan.version.clone())
+    };
+    let (Some(ours), Some(version)) = (recorded, version) else {
+        return Ok(());
+    };
+    let tag = Reference::from(&Tag::record(&version));
+    match run.effects.target().resolve(&run.plan.repository, &tag).await {
+        Presence::Present(digest) if digest == ours => write(run, RecordState::Failed).await,
+        _ => Ok(()),
+    }
 }
 
 type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
@@ -171,7 +188,7 @@ async fn put<E: Effects>(
     repository: &Repository,
     tag: &Tag,
     bytes: Bytes,
-) -> Result<(), StepFailure> {
+) -> Result<Digest, StepFailure> {
     let target = run.effects.target();
     let descriptor = |media_type: &str, digest, bytes: &[u8]| Descriptor {
         media_type: media_type.to_owned(),
@@ -205,5 +222,5 @@ async fn put<E: Effects>(
     target
         .put_manifest(repository, &Tag::newest_record(), &raw)
         .await?;
-    Ok(())
+    Ok(raw.digest)
 }
