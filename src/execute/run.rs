@@ -170,7 +170,7 @@ pub async fn execute<E: Effects>(
     let published = run.state.lock().published;
     let well = |ending: &Ending| matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted);
     let all_well = lock(&run.endings).values().all(well);
-    if !all_well && !published && run.state.lock().recorded {
+    if !all_well && !published {
         let _ = tokio::time::timeout(LAST_WORD, steps::record::give_up(&run)).await;
     }
     super::summary::report(&run, interrupted, began.elapsed())

@@ -72,8 +72,18 @@ async fn barrier<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
 }
 
 /// The last word of a run that published nothing: what an earlier run of this release published goes on standing; where there is nothing,
-/// it stands in nobody's way, and its pins stay for the next run.
+/// it stands in nobody's way, and its pins stay for the next run. Nothing is said where this run wrote no record, or somebody else has
+/// written it since: then it is theirs.
 pub(in super::super) async fn give_up<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    let recorded = run.state.lock().recorded;
+    let (Some(ours), Some(version)) = (recorded, &run.plan.version) else {
+        return Ok(());
+    };
+    let tag = Reference::from(&Tag::record(version));
+    match run.effects.target().resolve(&run.plan.repository, &tag).await {
+        Presence::Present(digest) if digest == ours => {}
+        _ => return Ok(()),
+    }
     let earlier = run.plan.record.as_ref().map(|record| record.state);
     let state = match earlier {
         None | Some(RecordState::Planned | RecordState::Failed) => RecordState::Failed,
@@ -128,14 +138,14 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
     };
     let bytes = serde_json::to_vec(&record)
         .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
-    put(
+    let written = put(
         run,
         &record.repository,
         &Tag::record(&record.version),
         bytes.into(),
     )
     .await?;
-    run.state.lock().recorded = true;
+    run.state.lock().recorded = Some(written);
     Ok(())
 }
 
@@ -198,7 +208,7 @@ async fn put<E: Effects>(
     repository: &Repository,
     tag: &Tag,
     bytes: Bytes,
-) -> Result<(), StepFailure> {
+) -> Result<Digest, StepFailure> {
     let target = run.effects.target();
     let descriptor = |media_type: &str, digest, bytes: &[u8]| Descriptor {
         media_type: media_type.to_owned(),
@@ -232,5 +242,5 @@ async fn put<E: Effects>(
     target
         .put_manifest(repository, &Tag::newest_record(), &raw)
         .await?;
-    Ok(())
+    Ok(raw.digest)
 }
