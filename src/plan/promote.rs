@@ -40,7 +40,7 @@ pub fn plan_promotion(
         ..record.clone()
     };
     let mut names = Names::default();
-    let (mut steps, mut moves, mut images) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut steps, mut moves, mut images, mut stay) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut points = facts
         .newest
         .as_ref()
@@ -62,6 +62,7 @@ pub fn plan_promotion(
                 .map(|alias| (alias.clone(), image.image.clone())),
         );
         for alias in &image.aliases {
+            let newer = publish::newer(family, facts, alias, version);
             match publish::alias_step(
                 family,
                 facts,
@@ -71,6 +72,7 @@ pub fn plan_promotion(
                 &mut warnings,
             )? {
                 Some(step) => moves.push(step),
+                None if newer.is_some() => stay.extend(newer.map(|newer| format!("`{alias}` is at {newer}"))),
                 None if facts.tags.get(alias) == Some(&digest) => {
                     points.insert(
                         alias.clone(),
@@ -94,6 +96,10 @@ pub fn plan_promotion(
             tags: image.tags.clone(),
             aliases: image.aliases.clone(),
         });
+    }
+    if !stay.is_empty() && stay.len() == names.aliases.len() {
+        let stay = stay.join(", ");
+        return Err(refused(&format!("aliases never go backwards, and {stay}")));
     }
     record.points = points;
     if !moves.is_empty()

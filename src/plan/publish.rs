@@ -167,19 +167,14 @@ pub(super) fn alias_step(
 ) -> Result<Option<(AliasStep, String)>, PlanError> {
     let current = facts.tags.get(alias).copied();
     let version = options.version.as_ref().ok_or(PlanError::NoVersion)?;
-    let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
-    let point = point.filter(|point| Some(point.digest) == current);
-    let why = match (current, point) {
+    if let Some(newer) = newer(family, facts, alias, version) {
+        warnings.push(format!(
+            "alias `{alias}` stays at {newer}, which is newer than {version}"
+        ));
+        return Ok(None);
+    }
+    let why = match (current, point(facts, alias)) {
         (None, _) => "new alias".to_owned(),
-        (Some(_), Some(point))
-            if family.versioning.compare(version, &point.version) == Some(Ordering::Less) =>
-        {
-            warnings.push(format!(
-                "alias `{alias}` stays at {}, which is newer than {version}",
-                point.version
-            ));
-            return Ok(None);
-        }
         (Some(current), _) if Some(current) == target => return Ok(None),
         (Some(_), Some(point)) => format!("from {}", point.version),
         (Some(current), None) if options.adopt => format!("`--adopt`: takes it over from {current}"),
@@ -198,6 +193,23 @@ pub(super) fn alias_step(
         from: current,
     };
     Ok(Some((step, why)))
+}
+
+/// Which release an alias is known to point at, where it still points there.
+fn point<'a>(facts: &'a Facts, alias: &Tag) -> Option<&'a AliasPoint> {
+    let point = facts.newest.as_ref()?.points.get(alias)?;
+    (facts.tags.get(alias) == Some(&point.digest)).then_some(point)
+}
+
+/// The release that an alias points at, where it is newer than `version`.
+pub(super) fn newer<'a>(
+    family: &Family,
+    facts: &'a Facts,
+    alias: &Tag,
+    version: &Version,
+) -> Option<&'a Version> {
+    let known = &point(facts, alias)?.version;
+    (family.versioning.compare(version, known) == Some(Ordering::Less)).then_some(known)
 }
 
 /// Whether an unfinished run of this very release moved the alias already, or another record says that it put it there.
