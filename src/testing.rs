@@ -35,6 +35,7 @@ pub(crate) fn build_step(repository: &str) -> BuildStep {
         sbom: false,
         flags: vec![],
         no_cache: false,
+        pull: false,
         cache_from: vec![],
         cache_to: None,
         timeout: None,

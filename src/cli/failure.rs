@@ -3,7 +3,7 @@
 use crate::config::ConfigErrors;
 use crate::domain::{ExitCode, Version};
 use crate::execute::RunOutcome;
-use crate::facts::GatherError;
+use crate::gather::GatherError;
 use crate::plan::PlanError;
 use crate::report::Output;
 use crate::target::TargetError;

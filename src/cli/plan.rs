@@ -6,7 +6,8 @@ use super::session::{Session, read, write};
 use crate::buildx::{self, BuildIo};
 use crate::config::Family;
 use crate::domain::{ExitCode, Version};
-use crate::facts::{self, Facts};
+use crate::facts::Facts;
+use crate::gather;
 use crate::plan::{self, BuildStep, Options, Plan};
 use crate::report::{self, PlanView};
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,7 @@ pub(super) async fn gather(
 ) -> Result<Facts, Failure> {
     let registry = session.registry(family);
     let pins = session.pins(family, wishes.re_resolve)?;
-    Ok(facts::gather(family, options, &pins, &session.world(family, &registry)).await?)
+    Ok(gather::gather(family, options, &pins, &session.world(family, &registry)).await?)
 }
 
 fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Failure> {

@@ -1,15 +1,18 @@
 //! `release`: makes a plan and runs exactly that, or runs one that was saved.
 
 use super::args::{ReleaseArgs, Running};
-use super::failure::Failure;
+use super::failure::{Failure, Message};
 use super::plan as plan_command;
 use super::session::{Session, read};
+use crate::buildx;
 use crate::config::Family;
 use crate::domain::{ExitCode, ImageId, VariantName};
 use crate::execute;
-use crate::facts::{self, Facts};
-use crate::plan::{self, Options, Plan, PlanError};
+use crate::facts::Facts;
+use crate::gather;
+use crate::plan::{self, Action, Options, Plan, PlanError};
 use camino::Utf8PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
@@ -62,9 +65,7 @@ pub(super) async fn perform(
     plan: Plan,
     running: Running,
 ) -> Result<ExitCode, Failure> {
-    if !session.is_json() && !session.global.quiet && plan.steps.is_empty() {
-        plan_command::human(session, &plan, false);
-    }
+    secrets_are_there(session, &family, &plan)?;
     let plan = Arc::new(plan);
     let registry = session.registry(&family);
     let settings = execute::Settings {
@@ -75,6 +76,33 @@ pub(super) async fn perform(
         .execute(family, facts, plan.clone(), registry, settings)
         .await;
     session.tell(&report, &plan)
+}
+
+/// A secret that is missing stops a run before it begins, not when the build that needs it has its turn.
+fn secrets_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<(), Failure> {
+    let root = session.environment.directory().join(&family.root);
+    let mut missing: Vec<Message> = Vec::new();
+    let mut known = BTreeSet::new();
+    for step in &plan.steps {
+        let Action::Build(build) = &step.action else {
+            continue;
+        };
+        if let Err(error) = buildx::resolve(&build.secrets, &root, &session.environment)
+            && known.insert((build.image.clone(), error.id.clone()))
+        {
+            missing.push(Message::Plain(
+                format!("build {}: {error}", build.image),
+                error.hints,
+            ));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure {
+        exit_code: ExitCode::Usage,
+        messages: missing,
+    })
 }
 
 /// A saved plan: versions and upstream digests are taken from it, inputs and tags are read again, and every difference is refused by name.
@@ -129,7 +157,7 @@ async fn saved(
     let mut pins = session.pins(family, false)?;
     pins.plan = Some((plan.versions.clone(), plan.upstream.clone()));
     let registry = session.registry(family);
-    let facts = facts::gather(family, &options, &pins, &session.world(family, &registry)).await?;
+    let facts = gather::gather(family, &options, &pins, &session.world(family, &registry)).await?;
     let now = plan::plan(family, &facts, &options)?;
     let differences = plan::differences(&plan, &now, &facts.tags);
     if !differences.is_empty() {

@@ -3,7 +3,7 @@
 use super::images::{Decision, ImageState};
 use super::render::Scope;
 use super::{BaseUse, BuildStep, Options, PlanError};
-use crate::config::{BuildContext, CacheTo, Family, Image};
+use crate::config::{BuildContext, CacheTo, Family, Image, Upstream};
 use crate::domain::{IdentityTags, Platform};
 use crate::facts::{Facts, PlatformImage};
 use crate::target::oci;
@@ -68,7 +68,8 @@ pub(super) fn build_step(
         sbom: build.sbom,
         flags: build.flags.clone(),
         no_cache: decision.is_some_and(|decision| decision.rebuild),
-        cache_from: cache_from(family, image, platform),
+        pull: image.upstream == Upstream::Float,
+        cache_from: cache_from(family, image, platform, builder.exports_cache()),
         cache_to: if builder.exports_cache() {
             cache_to(family, image, platform)
         } else {
@@ -148,9 +149,9 @@ fn own_cache(family: &Family, image: &Image, platform: &Platform) -> String {
     )
 }
 
-fn cache_from(family: &Family, image: &Image, platform: &Platform) -> Vec<String> {
+fn cache_from(family: &Family, image: &Image, platform: &Platform, own: bool) -> Vec<String> {
     let mut from = Vec::new();
-    if family.cache.to == CacheTo::Registry {
+    if own && family.cache.to == CacheTo::Registry {
         from.push(format!(
             "type=registry,ref={}",
             own_cache(family, image, platform)

@@ -4,13 +4,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     unreachable_pub,
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]
 
 mod classic;
 mod commands;
+mod failures;
 mod interrupt;
+mod kill;
 mod options;
 mod planning;
 mod publish;
@@ -19,4 +22,5 @@ mod rerun;
 mod reuse;
 mod support;
 mod tested;
+mod traps;
 mod versions;

@@ -3,6 +3,7 @@
 mod docker_log;
 mod family;
 mod npm;
+pub mod proxy;
 mod registry;
 mod splitbase;
 mod witness;

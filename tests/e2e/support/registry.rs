@@ -37,12 +37,27 @@ pub struct Registry {
 impl Registry {
     /// Starts one: `SPLITBASE_TEST_REGISTRY_BIN`, or `docker-registry` on the path.
     pub fn start() -> Self {
+        Self::configured(tempfile::tempdir().unwrap(), "")
+    }
+
+    /// One that wants a name and a password: lines of an htpasswd file.
+    pub fn with_passwords(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("htpasswd");
+        std::fs::write(&path, lines).unwrap();
+        let auth = format!(
+            "auth:\n  htpasswd:\n    realm: test\n    path: {}\n",
+            path.display()
+        );
+        Self::configured(folder, &auth)
+    }
+
+    fn configured(folder: tempfile::TempDir, auth: &str) -> Self {
         let root = folder.path().display();
         let config = folder.path().join("config.yml");
         let text = format!(
             "version: 0.1\nlog:\n  level: info\n  formatter: text\n  accesslog:\n    disabled: false\nstorage:\n  filesystem:\n    \
-             rootdirectory: {root}/data\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:0\n"
+             rootdirectory: {root}/data\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:0\n{auth}"
         );
         std::fs::write(&config, text).unwrap();
         let log = std::fs::File::create(folder.path().join("access.log")).unwrap();
@@ -121,6 +136,12 @@ impl Registry {
             .storage()
             .join(format!("blobs/sha256/{}/{hex}/data", &hex[..2]));
         std::fs::read(&path).unwrap_or_else(|error| panic!("read `{digest}` of the registry: {error}"))
+    }
+
+    /// Loses a blob: its manifests still name it.
+    pub fn lose(&self, digest: &str) {
+        let hex = digest.strip_prefix("sha256:").unwrap();
+        let _ = std::fs::remove_dir_all(self.storage().join(format!("blobs/sha256/{}/{hex}", &hex[..2])));
     }
 
     /// A manifest, index or config.

@@ -138,6 +138,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has ended.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     fn text(&self, name: &str) -> String {
         let bytes = std::fs::read(self.files.path().join(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

@@ -1,16 +1,18 @@
 //! Gathering facts: as much side by side as their needs allow.
 
-use super::{Facts, GatherError, identities, probe, sources};
+use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, Upstream, VersionSource};
-use crate::domain::{Digest, ImageId, Tag};
+use crate::domain::{Digest, ImageId, Platform, Tag};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
+use crate::facts::Facts;
 use crate::holder;
 use crate::inputs::Collected;
 use crate::plan::{Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
+use crate::target::images::{contents, required};
 use crate::target::{Presence, Target};
 use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::{OptionFuture, try_join_all};
@@ -91,6 +93,7 @@ pub async fn gather<T: Target>(
         builder: None,
         tags,
         alive: alive(record.as_ref()),
+        other_alive: alive(newest.as_ref()),
         record,
         newest,
         revision,
@@ -138,13 +141,17 @@ pub async fn gather<T: Target>(
         Some(probe::image(world.target, repository, image, fact))
     });
     try_join_all(probes).await?;
+    let builds = needs_builder(family, &facts, options);
     facts.builder = match inspected {
         Some(Ok(builder)) => Some(builder),
         // A plan that builds nothing needs no builder: the error is told only when one is needed.
-        Some(Err(error)) if needs_builder(family, &facts, options) => return Err(error),
-        None if needs_builder(family, &facts, options) => Some(inspect(world).await?),
+        Some(Err(error)) if builds => return Err(error),
+        None if builds => Some(inspect(world).await?),
         Some(Err(_)) | None => None,
     };
+    if builds {
+        check_bases(family, &sources.bases, &facts, world.target).await?;
+    }
     Ok(facts)
 }
 
@@ -230,7 +237,8 @@ pub(super) fn known_versions(
         let from_plan = pins.plan.as_ref().and_then(|(versions, _)| versions.get(name));
         let from_record = record
             .filter(|_| !pins.re_resolve)
-            .and_then(|record| record.versions.get(name));
+            .and_then(|record| record.versions.get(name))
+            .filter(|pinned| still_meant(pinned, source));
         let locked = pins
             .lock
             .as_ref()
@@ -258,6 +266,18 @@ pub(super) fn known_versions(
     Ok((known, open))
 }
 
+/// A pin holds as long as the file asks for the same thing; where it was given by hand, it holds anyhow.
+fn still_meant(pinned: &Resolved, source: &VersionSource) -> bool {
+    if let VersionSource::Value { value } = source {
+        // That does not float: the file itself is the pin.
+        return pinned.version == *value;
+    }
+    let by_hand = [Given::Set, Given::Lock]
+        .iter()
+        .any(|given| given.word() == pinned.source);
+    by_hand || pinned.source == versions::source_text(source)
+}
+
 /// The digest of every image outside the family that is pinned.
 pub(super) async fn upstream<T: Target>(
     family: &Family,
@@ -282,6 +302,47 @@ pub(super) async fn upstream<T: Target>(
     });
     known.extend(try_join_all(asked).await?);
     Ok(known)
+}
+
+/// Every pinned base must be there for the platforms that are built on it: `BuildKit` builds on another platform's image without a word
+/// when the pin is a single manifest.
+async fn check_bases<T: Target>(
+    family: &Family,
+    bases: &BTreeMap<ImageId, Vec<String>>,
+    facts: &Facts,
+    target: &T,
+) -> Result<(), GatherError> {
+    let pinned = bases.iter().flat_map(|(image, references)| {
+        references
+            .iter()
+            .filter_map(move |reference| Some((image, reference, *facts.upstream.get(reference)?)))
+    });
+    let checks = pinned.map(|(id, reference, digest)| async move {
+        let bad = |reason: String| GatherError::Reference {
+            image: id.clone(),
+            reference: reference.clone(),
+            reason,
+        };
+        let (repository, _) = sources::parse_reference(reference).map_err(|error| bad(error.to_string()))?;
+        let raw = required(target, &repository, digest).await?;
+        let has = contents(target, &repository, &raw, false).await?.platforms;
+        let wanted = family.image(id).map(|image| image.platforms.as_slice());
+        let same = |a: &Platform, b: &Platform| (a.os(), a.architecture()) == (b.os(), b.architecture());
+        let missing = wanted
+            .unwrap_or_default()
+            .iter()
+            // Of variants of an architecture, BuildKit takes the best that runs.
+            .find(|platform| !has.keys().any(|there| same(there, platform)));
+        missing.map_or(Ok(()), |platform| {
+            Err(GatherError::BasePlatform {
+                image: id.clone(),
+                reference: format!("{reference}@{digest}"),
+                platform: platform.clone(),
+                has: has.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            })
+        })
+    });
+    try_join_all(checks).await.map(drop)
 }
 
 /// The upstream digests that are known without asking, and the references of those that are not.
@@ -339,11 +400,12 @@ pub async fn gather_promotion<T: Target>(
         .flat_map(|image| image.tags.iter().chain(&image.aliases))
         .cloned();
     let tags = probe::current_tags(target, &family.repository, tags).await?;
-    let alive = alive(record.as_ref());
+    let (alive, other_alive) = (alive(record.as_ref()), alive(newest.as_ref()));
     Ok(Facts {
         tags,
         record,
         alive,
+        other_alive,
         newest,
         ..Facts::default()
     })

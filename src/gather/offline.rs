@@ -1,9 +1,10 @@
 //! Identities without a registry: what `hash` shows. What is not known without asking is left open.
 
-use super::gather::{Pins, World, check_sets, known_upstream, known_versions};
-use super::{Facts, GatherError, identities, sources};
+use super::all::{Pins, World, check_sets, known_upstream, known_versions};
+use super::{GatherError, identities, sources};
 use crate::config::{Family, HashFormat, Template, Upstream};
 use crate::domain::{Digest, Identity, ImageId};
+use crate::facts::Facts;
 use crate::inputs::InputEntry;
 use crate::plan::Options;
 use crate::target::Target;
@@ -47,9 +48,8 @@ pub async fn hash<T: Target>(
     let sources = sources::collect(family).await?;
     let (versions, upstream) = match world {
         Some(world) => {
-            let versions = super::gather::resolve(family, pins, None, world).await?;
-            let upstream =
-                super::gather::upstream(family, pins, &sources.upstream, None, world.target).await?;
+            let versions = super::all::resolve(family, pins, None, world).await?;
+            let upstream = super::all::upstream(family, pins, &sources.upstream, None, world.target).await?;
             (versions, upstream)
         }
         None => (
@@ -163,7 +163,7 @@ pub async fn resolve_floating<T: Target>(
 ) -> Result<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>), GatherError> {
     check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
-    let versions = super::gather::resolve(family, pins, None, world);
-    let upstream = super::gather::upstream(family, pins, &sources.upstream, None, world.target);
+    let versions = super::all::resolve(family, pins, None, world);
+    let upstream = super::all::upstream(family, pins, &sources.upstream, None, world.target);
     tokio::try_join!(versions, upstream)
 }

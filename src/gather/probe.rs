@@ -1,8 +1,8 @@
 //! Asking the registry what it holds.
 
-use super::{ImageFacts, IndexFact, PlatformFact};
 use crate::config::Image;
 use crate::domain::{Digest, IdentityTags, Platform, Repository, Tag};
+use crate::facts::{ImageFacts, IndexFact, PlatformFact};
 use crate::record::{ARTIFACT_TYPE, Record, SIZE_LIMIT};
 use crate::target::images::contents;
 use crate::target::oci::ImageManifest;

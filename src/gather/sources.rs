@@ -4,7 +4,7 @@ use super::{DockerfileProblem, GatherError};
 use crate::config::{BuildContext, Family, Image};
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
 use crate::environment::Environment;
-use crate::inputs::dockerfile::{Checks, Dockerfile, Scope, check, references};
+use crate::inputs::dockerfile::{Checks, Dockerfile, Reference as External, Role, Scope, check, references};
 use crate::inputs::{self, Collected, InputEntry, InputError, Request};
 use crate::process::{self, Command, Ended};
 use crate::target::Reference;
@@ -22,6 +22,8 @@ pub struct Sources {
     pub smoke: BTreeMap<ImageId, Vec<InputEntry>>,
     /// Images outside the family that each image's Dockerfile and contexts name, as written there.
     pub upstream: BTreeMap<ImageId, Vec<String>>,
+    /// Those of them that are read for the platforms that are built, and not for the machine that builds.
+    pub bases: BTreeMap<ImageId, Vec<String>>,
     /// What does not fit in the Dockerfiles.
     pub problems: Vec<DockerfileProblem>,
 }
@@ -47,6 +49,7 @@ pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
             .map_err(|error| GatherError::Worker(error.to_string()))??;
         sources.collected.insert(image.id.clone(), one.collected);
         sources.upstream.insert(image.id.clone(), one.upstream);
+        sources.bases.insert(image.id.clone(), one.bases);
         sources.problems.extend(one.problems);
         if let Some(smoke) = one.smoke {
             sources.smoke.insert(image.id.clone(), smoke);
@@ -62,6 +65,7 @@ struct One {
     collected: Collected,
     smoke: Option<Vec<InputEntry>>,
     upstream: Vec<String>,
+    bases: Vec<String>,
     problems: Vec<DockerfileProblem>,
 }
 
@@ -73,7 +77,14 @@ fn collect_one(family: &Family, image: &Image) -> Result<One, GatherError> {
         Some(smoke) => Some(inputs::collect_files(&family.root, &smoke.inputs).map_err(failed)?),
         None => None,
     };
-    let (mut upstream, problems) = dockerfile(family, image, &request)?;
+    let (external, problems) = dockerfile(family, image, &request)?;
+    let mut bases: Vec<String> = external
+        .iter()
+        .filter(|reference| reference.role == Role::From && !reference.other_platform)
+        .map(|reference| reference.image.clone())
+        .collect();
+    bases.dedup();
+    let mut upstream: Vec<String> = external.into_iter().map(|reference| reference.image).collect();
     upstream.extend(image.build.contexts.values().filter_map(|context| match context {
         BuildContext::Image(reference) => Some(reference.clone()),
         BuildContext::Folder(_) => None,
@@ -84,6 +95,7 @@ fn collect_one(family: &Family, image: &Image) -> Result<One, GatherError> {
         collected,
         smoke,
         upstream,
+        bases,
         problems,
     })
 }
@@ -94,7 +106,7 @@ fn dockerfile(
     family: &Family,
     image: &Image,
     request: &Request<'_>,
-) -> Result<(Vec<String>, Vec<DockerfileProblem>), GatherError> {
+) -> Result<(Vec<External>, Vec<DockerfileProblem>), GatherError> {
     let failed = |error| GatherError::Input(image.id.clone(), error);
     let path = family.root.join(&image.dockerfile);
     let text = std::fs::read(&path).map_err(|error| {
@@ -133,9 +145,7 @@ fn dockerfile(
         hint: problem.hint,
     });
     let external = references(&file, &scope).external.into_iter();
-    let external = external
-        .filter(|reference| !reference.is_pinned())
-        .map(|reference| reference.image);
+    let external = external.filter(|reference| !reference.is_pinned());
     Ok((external.collect(), problems.collect()))
 }
 
