@@ -160,8 +160,13 @@ pub async fn execute<E: Effects>(
     let start = |step: &Step| one(run.clone(), step.clone());
     let skipped = |step: &Step, cause: Option<&StepId>| skip(&run, step, cause);
     scheduler::run(&plan.steps, bounds, &stop, heavy, start, skipped).await;
-    watcher.abort();
     let interrupted = cancel.is_cancelled();
+    if interrupted {
+        // It has something to say, however quickly all ended.
+        let _ = watcher.await;
+    } else {
+        watcher.abort();
+    }
     let published = run.state.lock().published;
     let well = |ending: &Ending| matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted);
     let all_well = lock(&run.endings).values().all(well);

@@ -11,7 +11,7 @@ use futures_util::future::{try_join, try_join_all};
 use std::collections::BTreeMap;
 
 /// Fills in what the registry holds of `image`: the index first, platform tags only where it does not hold a platform, receipts beside them.
-pub(super) async fn image<T: Target>(
+pub(crate) async fn image<T: Target>(
     target: &T,
     repository: &Repository,
     image: &Image,
@@ -120,7 +120,7 @@ async fn receipts<T: Target>(
 }
 
 /// What stands under each of these tags; absent ones are left out.
-pub(super) async fn current_tags<T: Target>(
+pub(crate) async fn current_tags<T: Target>(
     target: &T,
     repository: &Repository,
     tags: impl IntoIterator<Item = Tag>,
