@@ -16,6 +16,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
+    let version = args.version.clone();
+    let outcome = release(session, args).await;
+    if let (Err(failure), true) = (&outcome, session.is_json()) {
+        session.json(&failure.report(version.as_ref()))?;
+    }
+    outcome
+}
+
+async fn release(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
     let (facts, plan) = if let Some(path) = &args.plan {
         saved(session, &family, path, &args).await?
@@ -29,7 +38,7 @@ pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode
         (facts, plan)
     };
     if args.dry_run {
-        plan_command::human(session, &plan, true);
+        plan_command::show_plan(session, &plan, true)?;
         return Ok(ExitCode::Done);
     }
     if facts
@@ -118,6 +127,11 @@ async fn saved(
             plan.schema,
             plan::SCHEMA
         )));
+    }
+    if plan.version.is_none() {
+        let message =
+            format!("the plan `{path}` is for no version: it builds and tests, and releases nothing");
+        return Err(Failure::new(ExitCode::Usage, message).hint("`splitbase plan v1.2.3 --save`"));
     }
     if let Some(version) = args
         .version
