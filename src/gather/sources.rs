@@ -4,7 +4,7 @@ use super::{DockerfileProblem, GatherError};
 use crate::config::{BuildContext, Family, Image};
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
 use crate::environment::Environment;
-use crate::inputs::dockerfile::{Checks, Dockerfile, Scope, check, references};
+use crate::inputs::dockerfile::{Checks, Dockerfile, Scope, check, needs_paths, references};
 use crate::inputs::{self, Collected, InputEntry, InputError, Request};
 use crate::process::{self, Command, Ended};
 use crate::target::Reference;
@@ -108,8 +108,12 @@ fn collect_group(family: &Family, group: &[usize]) -> Result<Vec<(ImageId, One)>
         Some(smoke) => Some(inputs::collect_files(&family.root, &smoke.inputs).map_err(failed)?),
         None => None,
     };
-    let paths = inputs::context_paths(&request).map_err(failed)?;
     let file = Dockerfile::parse(&dockerfile_text(&request).map_err(failed)?);
+    let paths = if needs_paths(&file, request.inputs) {
+        inputs::context_paths(&request).map_err(failed)?
+    } else {
+        Vec::new()
+    };
     let read = images.map(|image| {
         let (mut upstream, problems) = dockerfile(image, &file, &paths);
         upstream.extend(image.build.contexts.values().filter_map(|context| match context {
