@@ -38,6 +38,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         }
     };
     let stderr = Output::stderr(&environment, cli.global.color);
+    if matches!(cli.command, Command::Schema) {
+        let written = schema(cli.global, environment);
+        return written.unwrap_or_else(|failure| {
+            failure.tell(&stderr);
+            failure.exit_code
+        });
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -60,14 +67,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     })
 }
 
+/// The schema is asked for by editors, often: it needs no runtime and waits for nothing.
+fn schema(global: args::Global, environment: Environment) -> Result<ExitCode, Failure> {
+    let session = Session::new(global, environment, CancellationToken::new())?;
+    session.json(&config::json_schema())?;
+    Ok(ExitCode::Done)
+}
+
 async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     let cancel = CancellationToken::new();
     listen(&cancel)?;
-    if matches!(cli.command, Command::Schema) {
-        let session = Session::new(cli.global, environment, cancel)?;
-        session.json(&config::json_schema())?;
-        return Ok(ExitCode::Done);
-    }
     let session = Session::new(cli.global, environment, cancel.clone())?;
     let command = async {
         match cli.command {

@@ -19,7 +19,7 @@ use crate::versions::{self, Lock};
 use camino::Utf8PathBuf;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::io::IsTerminal as _;
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -255,11 +255,20 @@ impl Session {
 
     /// Writes a document to standard output.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), Failure> {
-        let mut bytes = serde_json::to_vec_pretty(document)
-            .map_err(|error| Failure::new(ExitCode::Failed, format!("write JSON: {error}")))?;
-        bytes.push(b'\n');
-        self.stdout.write_raw(&bytes);
-        Ok(())
+        let mut written = Ok(());
+        self.stdout.write_with(|writer| {
+            let mut writer = BufWriter::with_capacity(64 * 1024, writer);
+            match serde_json::to_writer_pretty(&mut writer, document) {
+                Ok(()) => {}
+                Err(error) if error.is_io() => return Err(error.into()),
+                Err(error) => {
+                    written = Err(Failure::new(ExitCode::Failed, format!("write JSON: {error}")));
+                }
+            }
+            writer.write_all(b"\n")?;
+            writer.flush()
+        });
+        written
     }
 
     pub(super) fn warn(&self, message: &str) {

@@ -7,8 +7,9 @@ mod identities;
 mod offline;
 mod probe;
 mod sources;
+mod standing;
 
-pub use all::{Pins, StatusFacts, World, gather, gather_promotion, gather_status};
+pub use all::{Pins, World, gather};
 pub use error::{DockerfileProblem, GatherError};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};
@@ -16,6 +17,7 @@ pub use probe::record;
 #[cfg(test)]
 pub(crate) use probe::{current_tags, image as probe_image};
 pub use sources::{Sources, collect, parse_reference};
+pub use standing::{StatusFacts, gather_promotion, gather_status};
 
 #[cfg(test)]
 mod tests;

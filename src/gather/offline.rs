@@ -22,7 +22,7 @@ pub struct HashedImage {
     pub unresolved: Vec<String>,
     /// The files that count.
     pub files: Vec<InputEntry>,
-    /// Everything that counts, as lines for people.
+    /// Everything that counts, as lines for people; empty where it was not asked for.
     pub explanation: String,
 }
 
@@ -35,13 +35,14 @@ pub struct Hashed {
     pub warnings: Vec<String>,
 }
 
-/// Computes the identities of all images. Without a `world`, nothing is asked: versions and upstream digests come from the pins or stay open.
+/// Computes the identities of all images, and with `explain` what they were computed from. Without a `world`, nothing is asked: versions and upstream digests come from the pins or stay open.
 ///
 /// # Errors
 /// Something is missing, cannot be read, or could not be found out.
 pub async fn hash<T: Target>(
     family: &Family,
     pins: &Pins,
+    explain: bool,
     world: Option<&World<'_, T>>,
 ) -> Result<Hashed, GatherError> {
     check_sets(family, pins)?;
@@ -90,7 +91,9 @@ pub async fn hash<T: Target>(
                         &options,
                         base.as_ref(),
                     )?;
-                    one.explanation = list.explain();
+                    if explain {
+                        one.explanation = list.explain();
+                    }
                     one.identity = Some(list.identity());
                 }
                 HashFormat::Concat => {
@@ -102,7 +105,9 @@ pub async fn hash<T: Target>(
 ",
                         ]
                     });
-                    one.explanation = paths.collect();
+                    if explain {
+                        one.explanation = paths.collect();
+                    }
                     one.identity = Some(identities::concat(family, image, &facts, &mut hashed.warnings)?);
                 }
             }
