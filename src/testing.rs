@@ -1,5 +1,8 @@
 //! What tests of several modules share: build steps, and parts of the real world that a test has for itself.
 
+pub(crate) mod given;
+pub(crate) mod memory;
+
 use crate::config::Provenance;
 use crate::domain::{IdentityTags, ImageId, Platform};
 use crate::plan::{BuildStep, SmokeStep};
@@ -35,6 +38,7 @@ pub(crate) fn build_step(repository: &str) -> BuildStep {
         sbom: false,
         flags: vec![],
         no_cache: false,
+        pull: false,
         cache_from: vec![],
         cache_to: None,
         timeout: None,

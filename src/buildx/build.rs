@@ -16,6 +16,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// What the frontend says when it builds on an image of another platform; it then ends well.
+const WRONG_PLATFORM: &str = "InvalidBaseImagePlatform";
+
 /// How long a build may be silent while it pushes, before it is ended.
 ///
 /// `BuildKit` waits for ever, and says nothing while it pushes a layer, however long that takes and however well it goes.
@@ -195,6 +198,17 @@ async fn outcome(
     };
     match (ended, stalled) {
         (Ended::Exited(0), _) => {
+            if let Some(warning) = progress
+                .warnings()
+                .iter()
+                .find(|text| text.starts_with(WRONG_PLATFORM))
+            {
+                return Err(
+                    BuildFailure::new(FailureClass::BadBase, warning.clone()).with_hint(
+                        "a base that is not there for the platform makes an image that does not run on it",
+                    ),
+                );
+            }
             let wrapper = from_metadata(metadata_file)
                 .await
                 .or_else(|| progress.wrapper())

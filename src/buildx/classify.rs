@@ -46,6 +46,12 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> BuildFailure {
         let lines: Vec<&str> = vertex.tail.iter().map(String::as_str).collect();
         failure.output = last(&lines);
     }
+    // What is the reason need not be said twice.
+    let says_it = |line: &String| {
+        line.strip_prefix("ERROR: ")
+            .is_some_and(|text| failure.reason.contains(without_prefixes(text)))
+    };
+    failure.output.retain(|line| !says_it(line));
     failure
 }
 
@@ -90,6 +96,20 @@ fn verdict(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> Buil
         return failure;
     }
     let Some(rule) = matching(kind, &low, None) else {
+        // The text of a registry's own error hides the status; BuildKit's log of its attempts has it.
+        let logged = vertex
+            .filter(|_| kind == Some(VertexKind::ImageExport))
+            .and_then(|vertex| {
+                let line = vertex
+                    .tail
+                    .iter()
+                    .rev()
+                    .find(|line| line.contains("unexpected status"))?;
+                status(line)
+            });
+        if let (Some(status), Some(class)) = (logged, by_status(kind, logged)) {
+            return BuildFailure::new(class, format!("{reason} (status {status})"));
+        }
         return if kind.is_some_and(|kind| kind != VertexKind::ImageExport) && is_broken_layer(&low) {
             // A layer of the base itself.
             let class = if PASSING.iter().any(|text| low.contains(text)) {
@@ -251,6 +271,7 @@ fn without_prefixes(mut text: &str) -> &str {
         "failed to build: ",
         "failed to solve: ",
         "failed to receive status: ",
+        "failed to run Build function: ",
     ]
     .iter()
     .find_map(|prefix| text.strip_prefix(prefix))
@@ -394,6 +415,16 @@ mod tests {
                 FailureClass::PushTransient,
             ),
             (PUSH, "unknown: something new", FailureClass::Unknown),
+            (
+                PUSH,
+                "image \"localhost:5000/acme/tiny:base-staging\": already exists",
+                FailureClass::PushTransient,
+            ),
+            (
+                PUSH,
+                "tag invalid: The image tag \"v1\" already exists in the repository and cannot be overwritten",
+                FailureClass::Unknown,
+            ),
             (PUSH, "write /x: no space left on device", FailureClass::DiskFull),
             (
                 META,
@@ -464,6 +495,38 @@ mod tests {
         ] {
             assert_eq!(failure("", "", "", said).class, class, "{said}");
         }
+    }
+
+    #[test]
+    fn a_status_that_only_the_log_has() {
+        let push = |log: &str, error: &str| failure("exporting to image", error, log, "");
+        let line = "error: failed commit on ref \"x\": unexpected status from PUT request to http://r/v2/x/manifests/t: 500 Internal Server Error\n";
+        let got = push(line, "failed to push r/x:t: unknown: unknown error");
+        assert_eq!(got.class, FailureClass::PushTransient);
+        assert!(
+            got.reason.ends_with("unknown: unknown error (status 500)"),
+            "{got:?}"
+        );
+        assert_eq!(
+            push("", "failed to push r/x:t: unknown: unknown error").class,
+            FailureClass::Unknown
+        );
+        assert_eq!(
+            push(line, "failed to push r/x:t: denied: no").class,
+            FailureClass::PushPermanent
+        );
+    }
+
+    #[test]
+    fn a_pinned_base_is_a_base() {
+        let name = "[context debian:13] docker.io/library/debian:13@sha256:0123";
+        let got = failure(
+            name,
+            "unexpected status from GET request to http://r/v2/x: 503 Busy",
+            "",
+            "",
+        );
+        assert_eq!(got.class, FailureClass::PullTransient);
     }
 
     #[test]

@@ -130,6 +130,9 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
     if no_cache {
         line.one("--no-cache");
     }
+    if step.pull {
+        line.one("--pull");
+    }
 
     let mut output = format!(
         "type=image,name={},push=true",

@@ -506,7 +506,7 @@ async fn e2e_secrets_reach_the_run_and_never_the_output() {
 }
 
 #[tokio::test]
-async fn e2e_a_base_of_another_platform_is_warned_about() {
+async fn e2e_a_base_of_another_platform_is_refused() {
     let registry = TestRegistry::start();
     let mut base = Bench::new(registry.address(), "");
     let digest = base.run().await.unwrap().manifest.unwrap();
@@ -514,14 +514,13 @@ async fn e2e_a_base_of_another_platform_is_warned_about() {
     let from = format!("FROM {}\n", base.step.repository.with_digest(&digest));
     write(&bench.dir.path().join("context/Dockerfile"), from, false);
     bench.step.platform = "linux/arm64".parse().unwrap();
-    let built = bench.run().await.unwrap();
-    assert!(
-        built
-            .warnings
-            .iter()
-            .any(|text| text.contains("InvalidBaseImagePlatform")),
-        "{built:?}"
+    let failure = bench.run().await.unwrap_err();
+    assert_eq!(
+        (&failure.class, failure.retry),
+        (&FailureClass::BadBase, Retry::Never),
+        "{failure:?}"
     );
+    assert!(failure.reason.contains("linux/arm64"), "{failure:?}");
 }
 
 #[tokio::test]

@@ -161,6 +161,9 @@ pub(super) const RULES: &[Rule] = &[
         FailureClass::PushPermanent,
         "a layer is larger than the registry, or a proxy before it, takes",
     ),
+    // The engine names its images before it pushes them, and two that name the same at once get into each other's way: `image "x": already
+    // exists`. (A registry with immutable tags says it without the colon.)
+    rule(At::Push, &["\": already exists"], FailureClass::PushTransient, ""),
     rule(At::Push, PASSING, FailureClass::PushTransient, ""),
     rule(At::Push, REFUSED, FailureClass::PushPermanent, ""),
     rule(

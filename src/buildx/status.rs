@@ -26,7 +26,9 @@ pub(super) fn status(text: &str) -> Option<u16> {
                     .to_lowercase()
                     .starts_with(&reason.to_lowercase())
             });
-        if told || named {
+        // Behind the URL stands what the server said, in words of its own: `503 Backend fetch failed`.
+        let answered = before.contains("unexpected status from ") && before.ends_with(": ");
+        if told || named || answered {
             return Some(number);
         }
     }
@@ -43,6 +45,10 @@ mod tests {
             ("x: 401 Unauthorized", Some(401)),
             ("unexpected status code 503", Some(503)),
             ("unexpected status: 429 Too Many Requests", Some(429)),
+            (
+                "unexpected status from PUT request to http://r:80/v2/a/manifests/b: 503 Backend fetch failed",
+                Some(503),
+            ),
             ("layer of 500 bytes", None),
             ("localhost:443: EOF", None),
             ("sha256:404abc", None),

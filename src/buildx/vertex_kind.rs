@@ -11,7 +11,7 @@ pub(super) enum VertexKind {
     From,
     /// Another step of the Dockerfile.
     OtherStep,
-    /// `[internal] load metadata for …`, `resolve image config for …`
+    /// `[internal] load metadata for …`, `[context NAME] …@sha256:…`, `resolve image config for …`
     Metadata,
     /// `exporting to image`, and `pushing … with docker` on the classic image store.
     ImageExport,
@@ -45,7 +45,10 @@ impl VertexKind {
             number(n) && number(m)
         });
         if !is_count {
-            return if rest.starts_with("load metadata for") {
+            // `[context debian:13] docker.io/library/debian:13@sha256:…` is how a pinned base is read.
+            return if rest.starts_with("load metadata for")
+                || (bracket.starts_with("context ") && rest.contains('@'))
+            {
                 Self::Metadata
             } else {
                 Self::Internal

@@ -104,18 +104,20 @@ async fn patience(cancel: &CancellationToken) {
     tokio::time::sleep(std::time::Duration::from_millis(4500)).await;
 }
 
-/// Turns Ctrl-C and SIGTERM into the interrupt; a second one ends the process at once.
+/// Turns Ctrl-C, SIGTERM and a closed terminal into the interrupt; a second one ends the process at once.
 fn listen(cancel: &CancellationToken) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(ExitCode::Failed, format!("listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
     let cancel = cancel.clone();
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             if cancel.is_cancelled() {
                 std::process::exit(i32::from(ExitCode::Interrupted.code()));

@@ -81,11 +81,7 @@ pub(super) async fn gather(
 }
 
 fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Failure> {
-    if session.is_json() {
-        session.json(plan)?;
-    } else {
-        human(session, plan, args.dry_run);
-    }
+    show_plan(session, plan, args.dry_run)?;
     if !args.dry_run {
         for error in report::publish(&session.environment, &report::outputs_of_plan(plan), None) {
             session.warn(&error.to_string());
@@ -97,6 +93,15 @@ fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Fai
     } else {
         ExitCode::Done
     })
+}
+
+/// The plan as it was asked for: the document, or the text for people.
+pub(super) fn show_plan(session: &Session, plan: &Plan, commands: bool) -> Result<(), Failure> {
+    if session.is_json() {
+        return session.json(plan);
+    }
+    human(session, plan, commands);
+    Ok(())
 }
 
 /// The plan for people; with `commands`, the exact lines of each build.

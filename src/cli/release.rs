@@ -1,19 +1,30 @@
 //! `release`: makes a plan and runs exactly that, or runs one that was saved.
 
 use super::args::{ReleaseArgs, Running};
-use super::failure::Failure;
+use super::failure::{Failure, Message};
 use super::plan as plan_command;
 use super::session::{Session, read};
+use crate::buildx;
 use crate::config::Family;
-use crate::domain::ExitCode;
+use crate::domain::{ExitCode, ImageId, VariantName};
 use crate::execute;
 use crate::facts::Facts;
 use crate::gather;
-use crate::plan::{self, Options, Plan, PlanError};
+use crate::plan::{self, Action, Options, Plan, PlanError};
 use camino::Utf8PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
+    let version = args.version.clone();
+    let outcome = release(session, args).await;
+    if let (Err(failure), true) = (&outcome, session.is_json()) {
+        session.json(&failure.report(version.as_ref()))?;
+    }
+    outcome
+}
+
+async fn release(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
     let (facts, plan) = if let Some(path) = &args.plan {
         saved(session, &family, path, &args).await?
@@ -27,7 +38,7 @@ pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode
         (facts, plan)
     };
     if args.dry_run {
-        plan_command::human(session, &plan, true);
+        plan_command::show_plan(session, &plan, true)?;
         return Ok(ExitCode::Done);
     }
     if facts
@@ -54,6 +65,7 @@ pub(super) async fn perform(
     plan: Plan,
     running: Running,
 ) -> Result<ExitCode, Failure> {
+    secrets_are_there(session, &family, &plan)?;
     let plan = Arc::new(plan);
     let registry = session.registry(&family);
     let settings = execute::Settings {
@@ -64,6 +76,33 @@ pub(super) async fn perform(
         .execute(family, facts, plan.clone(), registry, settings)
         .await;
     session.tell(&report, &plan)
+}
+
+/// A secret that is missing stops a run before it begins, not when the build that needs it has its turn.
+fn secrets_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<(), Failure> {
+    let root = session.environment.directory().join(&family.root);
+    let mut missing: Vec<Message> = Vec::new();
+    let mut known = BTreeSet::new();
+    for step in &plan.steps {
+        let Action::Build(build) = &step.action else {
+            continue;
+        };
+        if let Err(error) = buildx::resolve(&build.secrets, &root, &session.environment)
+            && known.insert((build.image.clone(), error.id.clone()))
+        {
+            missing.push(Message::Plain(
+                format!("build {}: {error}", build.image),
+                error.hints,
+            ));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure {
+        exit_code: ExitCode::Usage,
+        messages: missing,
+    })
 }
 
 /// A saved plan: versions and upstream digests are taken from it, inputs and tags are read again, and every difference is refused by name.
@@ -88,6 +127,11 @@ async fn saved(
             plan.schema,
             plan::SCHEMA
         )));
+    }
+    if plan.version.is_none() {
+        let message =
+            format!("the plan `{path}` is for no version: it builds and tests, and releases nothing");
+        return Err(Failure::new(ExitCode::Usage, message).hint("`splitbase plan v1.2.3 --save`"));
     }
     if let Some(version) = args
         .version
@@ -115,27 +159,25 @@ async fn saved(
     let registry = session.registry(family);
     let facts = gather::gather(family, &options, &pins, &session.world(family, &registry)).await?;
     let now = plan::plan(family, &facts, &options)?;
-    let differences = plan::differences(&plan, &now);
+    let differences = plan::differences(&plan, &now, &facts.tags);
     if !differences.is_empty() {
         return Err(differs(differences.join("; ")));
     }
     Ok((facts, plan))
 }
 
-/// The variants that the plan is about.
-fn variants_of(family: &Family, plan: &Plan) -> Option<Vec<crate::domain::VariantName>> {
-    let planned: Vec<_> = plan
-        .images
-        .iter()
-        .filter_map(|image| match &image.image {
-            crate::domain::ImageId::Variant(name) => Some(name.clone()),
-            crate::domain::ImageId::Base => None,
+/// The variants that the plan is about, and those that the family did not have when it was made.
+fn variants_of(family: &Family, plan: &Plan) -> Option<Vec<VariantName>> {
+    let planned = |id: &ImageId| plan.images.iter().any(|image| image.image == *id);
+    let passed_over = |id: &ImageId| {
+        plan.record.as_ref().is_none_or(|record| {
+            record.left_out.contains(id) || record.images.iter().any(|image| image.image == *id)
         })
-        .collect();
-    let all = family
-        .images
-        .iter()
-        .filter(|image| image.id != crate::domain::ImageId::Base)
-        .count();
-    (planned.len() != all).then_some(planned)
+    };
+    let variants = family.images.iter().filter_map(|image| match &image.id {
+        ImageId::Variant(name) => Some((&image.id, name)),
+        ImageId::Base => None,
+    });
+    let (wanted, others): (Vec<_>, Vec<_>) = variants.partition(|(id, _)| planned(id) || !passed_over(id));
+    (!others.is_empty()).then(|| wanted.into_iter().map(|(_, name)| name.clone()).collect())
 }

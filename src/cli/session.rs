@@ -18,10 +18,15 @@ use crate::target::registry::{Registry, RetryNotice};
 use crate::versions::{self, Lock};
 use camino::Utf8PathBuf;
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// Retries for one reason that come closer together than this are told once.
+const SAME_MOMENT: Duration = Duration::from_secs(1);
 
 /// What all commands share.
 pub(super) struct Session {
@@ -92,7 +97,17 @@ impl Session {
     pub(super) fn registry(&self, family: &Family) -> Registry {
         let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
         let sink = self.sink();
+        // What fails for one reason fails for many tags in the same moment, and is told once.
+        let told: Mutex<HashMap<(u32, String), Instant>> = Mutex::default();
         let observer = move |notice: RetryNotice| {
+            let (key, now) = ((notice.attempt, notice.reason.clone()), Instant::now());
+            let before = told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(key, now);
+            if before.is_some_and(|before| now.duration_since(before) < SAME_MOMENT) {
+                return;
+            }
             let RetryNotice {
                 attempted,
                 attempt,

@@ -9,8 +9,9 @@ use super::steps;
 use crate::config::Retry;
 use crate::domain::ExitCode;
 use crate::plan::{Action, Plan, Step, StepId};
-use crate::record::RecordState;
+use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -143,6 +144,13 @@ pub async fn execute<E: Effects>(
         plan: plan.clone(),
         steps: plan.steps.len(),
     });
+    for message in &plan.warnings {
+        run.state.lock().warnings.push(message.clone());
+        run.sink.event(&Event::Warning {
+            step: None,
+            message: message.clone(),
+        });
+    }
     let watcher = tokio::spawn(watch(run.clone(), cancel.clone()));
     let bounds = Bounds {
         parallel: settings.parallel.max(1),
@@ -152,14 +160,18 @@ pub async fn execute<E: Effects>(
     let start = |step: &Step| one(run.clone(), step.clone());
     let skipped = |step: &Step, cause: Option<&StepId>| skip(&run, step, cause);
     scheduler::run(&plan.steps, bounds, &stop, heavy, start, skipped).await;
-    watcher.abort();
     let interrupted = cancel.is_cancelled();
+    if interrupted {
+        // It has something to say, however quickly all ended.
+        let _ = watcher.await;
+    } else {
+        watcher.abort();
+    }
     let published = run.state.lock().published;
-    let failed = !lock(&run.failures).is_empty() || interrupted;
-    if failed && !published && run.state.lock().recorded {
-        // Nothing is public yet: this release stands in nobody's way, and its pins stay for the next run.
-        let last_word = steps::record::write(&run, RecordState::Failed);
-        let _ = tokio::time::timeout(LAST_WORD, last_word).await;
+    let well = |ending: &Ending| matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted);
+    let all_well = lock(&run.endings).values().all(well);
+    if !all_well && !published {
+        let _ = tokio::time::timeout(LAST_WORD, steps::record::give_up(&run)).await;
     }
     super::summary::report(&run, interrupted, began.elapsed())
 }
@@ -182,14 +194,10 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
         run: run.clone(),
         step: step.id.clone(),
     };
-    let result = match &step.action {
-        Action::Build(build) => steps::build::build(&run, build, &teller).await,
-        Action::Smoke(smoke) => steps::smoke::smoke(&run, smoke, &teller).await,
-        Action::Assemble(assemble) => steps::assemble::assemble(&run, assemble).await,
-        Action::Tag(tag) => steps::publish::tag(&run, tag).await,
-        Action::Alias(alias) => steps::publish::alias(&run, alias).await,
-        Action::Record(record) => steps::record::record(&run, record).await,
-    };
+    let work = AssertUnwindSafe(act(&run, &step, &teller)).catch_unwind();
+    let result = work
+        .await
+        .unwrap_or_else(|_| Err(StepFailure::panicked(&step.id)));
     lock(&run.running).retain(|running| *running != step.id);
     let took = began.elapsed();
     let (outcome, message, cached, ran, ended) = match result {
@@ -239,6 +247,17 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
         run: ran,
     });
     ended
+}
+
+async fn act<E: Effects>(run: &Run<E>, step: &Step, teller: &Teller<E>) -> Result<Done, StepFailure> {
+    match &step.action {
+        Action::Build(build) => steps::build::build(run, build, teller).await,
+        Action::Smoke(smoke) => steps::smoke::smoke(run, smoke, teller).await,
+        Action::Assemble(assemble) => steps::assemble::assemble(run, assemble).await,
+        Action::Tag(tag) => steps::publish::tag(run, tag).await,
+        Action::Alias(alias) => steps::publish::alias(run, alias).await,
+        Action::Record(record) => steps::record::record(run, record).await,
+    }
 }
 
 fn skip<E: Effects>(run: &Run<E>, step: &Step, cause: Option<&StepId>) {

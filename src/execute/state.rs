@@ -29,8 +29,8 @@ pub(super) struct Inner {
     pub(super) published: bool,
     /// The record, as it was last written or will be written next.
     pub(super) record: Option<Record>,
-    /// Whether this run has written the record.
-    pub(super) recorded: bool,
+    /// The record as this run wrote it last.
+    pub(super) recorded: Option<Digest>,
     /// What is odd, but no error.
     pub(super) warnings: Vec<String>,
 }

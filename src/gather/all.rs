@@ -3,7 +3,7 @@
 use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, Upstream, VersionSource};
-use crate::domain::{Digest, ImageId, Tag};
+use crate::domain::{Digest, ImageId, Platform, Tag};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
 use crate::facts::Facts;
@@ -12,6 +12,7 @@ use crate::inputs::{Collected, InputEntry};
 use crate::plan::{Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
+use crate::target::images::{contents, required};
 use crate::target::{Presence, Target};
 use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::try_join_all;
@@ -67,26 +68,33 @@ pub async fn gather<T: Target>(
             _ => Ok(None),
         }
     };
-    let (mut facts, inspected) =
+    let ((mut facts, bases), inspected) =
         tokio::try_join!(without_builder(family, options, pins, world, tell), builder)?;
+    let builds = needs_builder(family, &facts, options);
     facts.builder = match inspected {
         Some(Ok(builder)) => Some(builder),
         // A plan that builds nothing needs no builder: the error is told only when one is needed.
-        Some(Err(error)) if needs_builder(family, &facts, options) => return Err(error),
-        None if needs_builder(family, &facts, options) => Some(inspect(world).await?),
+        Some(Err(error)) if builds => return Err(error),
+        None if builds => Some(inspect(world).await?),
         Some(Err(_)) | None => None,
     };
+    if builds {
+        check_bases(family, &bases, &facts, world.target).await?;
+    }
     Ok(facts)
 }
 
-/// All facts but the builder. `tell` is told whether the builder will most likely be needed.
+/// References that are built upon, by image.
+type Bases = BTreeMap<ImageId, Vec<String>>;
+
+/// All facts but the builder, and what the images are built upon. `tell` is told whether the builder will most likely be needed.
 async fn without_builder<T: Target>(
     family: &Family,
     options: &Options,
     pins: &Pins,
     world: &World<'_, T>,
     tell: oneshot::Sender<bool>,
-) -> Result<Facts, GatherError> {
+) -> Result<(Facts, Bases), GatherError> {
     let images: Vec<&Image> = family.images.iter().collect();
     let names = publish::names(family, &images, options)?;
     let tags = names
@@ -102,9 +110,9 @@ async fn without_builder<T: Target>(
     let tags = async { Ok(probe::current_tags(world.target, repository, tags).await?) };
     let begun = async {
         let (record, newest) = records.await?;
-        let stands = record
-            .as_ref()
-            .is_some_and(|record: &Record| record.state == RecordState::Done);
+        let stands = record.as_ref().is_some_and(|record: &Record| {
+            matches!(record.state, RecordState::Done | RecordState::NotPromoted)
+        });
         let _ = tell.send(!stands && options.goal != Goal::Smoke);
         let versions = resolve(family, pins, record.as_ref(), world).await?;
         Ok::<_, GatherError>((record, newest, versions))
@@ -149,7 +157,7 @@ async fn without_builder<T: Target>(
         Some(probe::image(world.target, repository, image, fact))
     });
     try_join_all(probes).await?;
-    Ok(facts)
+    Ok((facts, sources.bases))
 }
 
 /// Which test each image has: of its files, its settings, and the versions that it expects.
@@ -185,7 +193,8 @@ fn needs_builder(family: &Family, facts: &Facts, options: &Options) -> bool {
     matches!(plan, Err(PlanError::MissingFact(what)) if what == "the builder")
 }
 
-fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError> {
+/// Refuses `--set` of what the family does not have.
+pub(super) fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError> {
     let unknown = pins.set.keys().find(|name| !family.versions.contains_key(*name));
     unknown.map_or(Ok(()), |name| {
         let known: Vec<_> = family.versions.keys().map(String::as_str).collect();
@@ -321,6 +330,47 @@ pub(super) async fn upstream<T: Target>(
     });
     known.extend(try_join_all(asked).await?);
     Ok(known)
+}
+
+/// Every pinned base must be there for the platforms that are built on it: `BuildKit` builds on another platform's image without a word
+/// when the pin is a single manifest.
+async fn check_bases<T: Target>(
+    family: &Family,
+    bases: &Bases,
+    facts: &Facts,
+    target: &T,
+) -> Result<(), GatherError> {
+    let pinned = bases.iter().flat_map(|(image, references)| {
+        references
+            .iter()
+            .filter_map(move |reference| Some((image, reference, *facts.upstream.get(reference)?)))
+    });
+    let checks = pinned.map(|(id, reference, digest)| async move {
+        let bad = |reason: String| GatherError::Reference {
+            image: id.clone(),
+            reference: reference.clone(),
+            reason,
+        };
+        let (repository, _) = sources::parse_reference(reference).map_err(|error| bad(error.to_string()))?;
+        let raw = required(target, &repository, digest).await?;
+        let has = contents(target, &repository, &raw, false).await?.platforms;
+        let wanted = family.image(id).map(|image| image.platforms.as_slice());
+        let same = |a: &Platform, b: &Platform| (a.os(), a.architecture()) == (b.os(), b.architecture());
+        let missing = wanted
+            .unwrap_or_default()
+            .iter()
+            // Of variants of an architecture, BuildKit takes the best that runs.
+            .find(|platform| !has.keys().any(|there| same(there, platform)));
+        missing.map_or(Ok(()), |platform| {
+            Err(GatherError::BasePlatform {
+                image: id.clone(),
+                reference: format!("{reference}@{digest}"),
+                platform: platform.clone(),
+                has: has.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            })
+        })
+    });
+    try_join_all(checks).await.map(drop)
 }
 
 /// The upstream digests that are known without asking, and the references of those that are not.

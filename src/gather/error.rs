@@ -1,7 +1,7 @@
 //! Why facts could not be gathered.
 
 use crate::buildx::BuilderError;
-use crate::domain::{ExitCode, ImageId};
+use crate::domain::{ExitCode, ImageId, Platform};
 use crate::inputs::{InputError, Junk};
 use crate::plan::PlanError;
 use crate::target::TargetError;
@@ -57,6 +57,18 @@ pub enum GatherError {
         /// What is wrong.
         reason: String,
     },
+    /// A base image from outside is not there for a platform that is to be built on it.
+    #[error("{image} is for {platform}, and its base `{reference}` is only for {has}")]
+    BasePlatform {
+        /// Which image.
+        image: ImageId,
+        /// The base as written, with the digest that it was pinned to.
+        reference: String,
+        /// The platform that it lacks.
+        platform: Platform,
+        /// The platforms that it has.
+        has: String,
+    },
     /// A thread of this program failed.
     #[error("a worker of splitbase failed: {0}")]
     Worker(String),
@@ -80,7 +92,7 @@ impl GatherError {
             Self::Versions(errors) => errors.first().map_or(ExitCode::Unknown, |error| error.exit_code),
             Self::Lock(error) => error.exit_code(),
             Self::Target(error) => error.exit_code(),
-            Self::Builder(_) | Self::Worker(_) => ExitCode::Failed,
+            Self::Builder(_) | Self::BasePlatform { .. } | Self::Worker(_) => ExitCode::Failed,
             Self::Plan(error) => error.exit_code(),
             Self::Dockerfile(_) | Self::Junk { .. } | Self::UnknownSet { .. } | Self::Reference { .. } => {
                 ExitCode::Usage
@@ -116,6 +128,11 @@ impl GatherError {
             Self::Target(error) => error.hints.clone(),
             Self::Builder(error) => error.hints(),
             Self::Plan(error) => error.hints(),
+            Self::BasePlatform { .. } => vec![
+                "take a base that is there for this platform, or leave the platform out".to_owned(),
+                "`FROM --platform=$BUILDPLATFORM` says that a stage is for the machine that builds"
+                    .to_owned(),
+            ],
             Self::Reference { .. } => vec!["`upstream = \"float\"` leaves it as it is".to_owned()],
             _ => Vec::new(),
         }

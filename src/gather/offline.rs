@@ -1,6 +1,6 @@
 //! Identities without a registry: what `hash` shows. What is not known without asking is left open.
 
-use super::all::{Pins, World, known_upstream, known_versions};
+use super::all::{Pins, World, check_sets, known_upstream, known_versions};
 use super::{GatherError, identities, sources};
 use crate::config::{Family, HashFormat, Template, Upstream};
 use crate::domain::{Digest, Identity, ImageId};
@@ -45,6 +45,7 @@ pub async fn hash<T: Target>(
     explain: bool,
     world: Option<&World<'_, T>>,
 ) -> Result<Hashed, GatherError> {
+    check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
     let (versions, upstream) = match world {
         Some(world) => {
@@ -165,6 +166,7 @@ pub async fn resolve_floating<T: Target>(
     pins: &Pins,
     world: &World<'_, T>,
 ) -> Result<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>), GatherError> {
+    check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
     let versions = super::all::resolve(family, pins, None, world);
     let upstream = super::all::upstream(family, pins, &sources.upstream, None, world.target);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Fills in what the registry holds of `image`: the index first, platform tags only where it does not hold a platform, receipts only where
 /// there is something to have one.
-pub(super) async fn image<T: Target>(
+pub(crate) async fn image<T: Target>(
     target: &T,
     repository: &Repository,
     image: &Image,
@@ -130,7 +130,7 @@ async fn receipts<T: Target>(
 }
 
 /// What stands under each of these tags; absent ones are left out.
-pub(super) async fn current_tags<T: Target>(
+pub(crate) async fn current_tags<T: Target>(
     target: &T,
     repository: &Repository,
     tags: impl IntoIterator<Item = Tag>,

@@ -4,7 +4,9 @@ use super::{DockerfileProblem, GatherError};
 use crate::config::{BuildContext, Family, Image};
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
 use crate::environment::Environment;
-use crate::inputs::dockerfile::{Checks, Dockerfile, Scope, check, needs_paths, references};
+use crate::inputs::dockerfile::{
+    Checks, Dockerfile, Reference as External, Role, Scope, check, needs_paths, references,
+};
 use crate::inputs::{self, Collected, InputEntry, InputError, Request};
 use crate::process::{self, Command, Ended};
 use crate::target::Reference;
@@ -23,6 +25,8 @@ pub struct Sources {
     pub smoke: BTreeMap<ImageId, Vec<InputEntry>>,
     /// Images outside the family that each image's Dockerfile and contexts name, as written there.
     pub upstream: BTreeMap<ImageId, Vec<String>>,
+    /// Those of them that are read for the platforms that are built, and not for the machine that builds.
+    pub bases: BTreeMap<ImageId, Vec<String>>,
     /// What does not fit in the Dockerfiles.
     pub problems: Vec<DockerfileProblem>,
 }
@@ -55,6 +59,7 @@ pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
         for (id, one) in found {
             sources.collected.insert(id.clone(), one.collected);
             sources.upstream.insert(id.clone(), one.upstream);
+            sources.bases.insert(id.clone(), one.bases);
             sources.problems.extend(one.problems);
             if let Some(smoke) = one.smoke {
                 sources.smoke.insert(id, smoke);
@@ -92,6 +97,7 @@ struct One {
     collected: Collected,
     smoke: Option<Vec<InputEntry>>,
     upstream: Vec<String>,
+    bases: Vec<String>,
     problems: Vec<DockerfileProblem>,
 }
 
@@ -115,7 +121,15 @@ fn collect_group(family: &Family, group: &[usize]) -> Result<Vec<(ImageId, One)>
         Vec::new()
     };
     let read = images.map(|image| {
-        let (mut upstream, problems) = dockerfile(image, &file, &paths);
+        let (external, problems) = dockerfile(image, &file, &paths);
+        let built_upon = |reference: &&External| reference.role == Role::From && !reference.other_platform;
+        let mut bases: Vec<String> = external
+            .iter()
+            .filter(built_upon)
+            .map(|reference| reference.image.clone())
+            .collect();
+        bases.dedup();
+        let mut upstream: Vec<String> = external.into_iter().map(|reference| reference.image).collect();
         upstream.extend(image.build.contexts.values().filter_map(|context| match context {
             BuildContext::Image(reference) => Some(reference.clone()),
             BuildContext::Folder(_) => None,
@@ -126,6 +140,7 @@ fn collect_group(family: &Family, group: &[usize]) -> Result<Vec<(ImageId, One)>
             collected: collected.clone(),
             smoke: smoke.clone(),
             upstream,
+            bases,
             problems,
         };
         (image.id.clone(), one)
@@ -146,7 +161,7 @@ fn dockerfile_text(request: &Request<'_>) -> Result<String, InputError> {
 }
 
 /// What the Dockerfile of `image` builds on from outside, and what is wrong with it.
-fn dockerfile(image: &Image, file: &Dockerfile, paths: &[String]) -> (Vec<String>, Vec<DockerfileProblem>) {
+fn dockerfile(image: &Image, file: &Dockerfile, paths: &[String]) -> (Vec<External>, Vec<DockerfileProblem>) {
     // What a version will be is not known yet, and no base is chosen by one.
     let args: BTreeMap<String, String> = image
         .build
@@ -175,9 +190,7 @@ fn dockerfile(image: &Image, file: &Dockerfile, paths: &[String]) -> (Vec<String
         hint: problem.hint,
     });
     let external = references(file, &scope).external.into_iter();
-    let external = external
-        .filter(|reference| !reference.is_pinned())
-        .map(|reference| reference.image);
+    let external = external.filter(|reference| !reference.is_pinned());
     (external.collect(), problems.collect())
 }
 

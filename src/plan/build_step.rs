@@ -3,7 +3,7 @@
 use super::images::{Decision, ImageState};
 use super::render::Scope;
 use super::{BaseUse, BuildStep, Options, PlanError};
-use crate::config::{BuildContext, CacheTo, Family, Image};
+use crate::config::{BuildContext, CacheTo, Family, Image, Upstream};
 use crate::domain::{IdentityTags, Platform};
 use crate::facts::{Facts, PlatformImage};
 use crate::target::oci;
@@ -68,6 +68,7 @@ pub(super) fn build_step(
         sbom: build.sbom,
         flags: build.flags.clone(),
         no_cache: decision.is_some_and(|decision| decision.rebuild),
+        pull: image.upstream == Upstream::Float,
         cache_from: cache_from(family, image, platform, builder.exports_cache()),
         cache_to: if builder.exports_cache() {
             cache_to(family, image, platform)

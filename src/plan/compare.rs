@@ -1,12 +1,31 @@
 //! What differs between a plan that was saved and the plan that would be made now.
 
-use super::{Plan, PlanImage};
+use super::{Action, Plan, PlanImage};
+use crate::domain::{Digest, Tag};
+use std::collections::BTreeMap;
 
-/// What differs in what the plans rest on, by name: identities, and what the registry holds. Steps are not compared: those of the saved
-/// plan are run as they stand there.
+/// What differs in what the plans rest on, by name: identities, tests, and what the registry holds (`tags`: what stands under release tags
+/// and aliases now). Steps are not compared: those of the saved plan are run as they stand there.
 #[must_use]
-pub fn differences(saved: &Plan, now: &Plan) -> Vec<String> {
+pub fn differences(saved: &Plan, now: &Plan, tags: &BTreeMap<Tag, Digest>) -> Vec<String> {
     let mut differences = Vec::new();
+    for step in &saved.steps {
+        let (kind, tag, planned) = match &step.action {
+            Action::Tag(step) => ("release tag", &step.tag, step.replaces),
+            Action::Alias(step) => ("alias", &step.alias, step.from),
+            _ => continue,
+        };
+        let found = tags.get(tag).copied();
+        if found != planned {
+            let shown = |digest: Option<Digest>| {
+                digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())
+            };
+            let (planned, found) = (shown(planned), shown(found));
+            differences.push(format!(
+                "{kind} `{tag}` pointed at {planned} then, at {found} now"
+            ));
+        }
+    }
     for image in &saved.images {
         match now.images.iter().find(|other| other.image == image.image) {
             None => differences.push(format!("{} is no longer in the family", image.image)),
@@ -45,6 +64,9 @@ fn of_image(saved: &PlanImage, now: &PlanImage, differences: &mut Vec<String>) {
                     "{image} for {} changed in the registry",
                     platform.platform
                 ));
+            }
+            Some(other) if other.receipt != platform.receipt => {
+                differences.push(format!("the test of {image} for {} changed", platform.platform));
             }
             Some(_) => {}
         }

@@ -125,7 +125,10 @@ pub(super) fn decide<'a>(
             .iter()
             .any(|rebuild| rebuild.covers(&image.id, platform));
         let build = if rebuild {
-            Some("asked for with `--rebuild`".to_owned())
+            Some(match found {
+                Some(found) => format!("asked for with `--rebuild`: replaces {}", found.digest()),
+                None => "asked for with `--rebuild`".to_owned(),
+            })
         } else if image.base_arg.is_some() {
             let base = base
                 .and_then(|base| base.platforms.get(platform))

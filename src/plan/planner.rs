@@ -6,7 +6,7 @@ use super::{Action, AssembleStep, Goal, Options, Plan, PlanError, RecordStep, SC
 use super::{build_step, smoke_step};
 use crate::config::{Family, Image};
 use crate::domain::{IdentityTags, ImageId, Platform};
-use crate::facts::{Facts, ImageFacts};
+use crate::facts::{BuilderFacts, Facts, ImageFacts};
 use crate::record::{Record, RecordImage, RecordPlatform, RecordState, Tools};
 use std::collections::BTreeMap;
 
@@ -78,6 +78,12 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         record: (options.goal == Goal::Release)
             .then(|| record(family, facts, options, &selected, &states, &names))
             .flatten(),
+        points: match &options.version {
+            Some(version) if options.goal == Goal::Release => {
+                publish::points(family, facts, options, version, &names, &states)
+            }
+            _ => BTreeMap::new(),
+        },
         steps,
     })
 }
@@ -125,7 +131,7 @@ fn check_rebuilds(family: &Family, options: &Options) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// Refuses while the same release, or another one, is under way.
+/// Refuses a release while another one, or another run of it, is on its way.
 pub(super) fn refuse_other_runs(family: &Family, facts: &Facts, options: &Options) -> Result<(), PlanError> {
     let version = options.version.as_ref().ok_or(PlanError::NoVersion)?;
     family.versioning.parse(version).map_err(PlanError::Version)?;
@@ -417,7 +423,6 @@ fn record(
     names: &Names,
 ) -> Option<Record> {
     let version = options.version.clone()?;
-    let version_of_points = version.clone();
     let earlier = facts.record.as_ref();
     let mut images: Vec<RecordImage> = Vec::new();
     for image in selected {
@@ -441,6 +446,11 @@ fn record(
                 .collect(),
         });
     }
+    // Not every engine says which BuildKit it is.
+    let told = |what: fn(&BuilderFacts) -> &String| {
+        let version = facts.builder.as_ref().map(what);
+        version.filter(|version| !version.is_empty()).cloned()
+    };
     let is_selected = |id: &ImageId| selected.iter().any(|image| image.id == *id);
     let kept = earlier.map(|record| record.images.as_slice()).unwrap_or_default();
     images.extend(
@@ -457,7 +467,7 @@ fn record(
         version,
         family: family.name.clone(),
         repository: family.repository.clone(),
-        state: RecordState::Planned,
+        state: earlier.map_or(RecordState::Planned, |record| record.state),
         started: earlier.map_or(jiff::Timestamp::UNIX_EPOCH, |record| record.started),
         updated: jiff::Timestamp::UNIX_EPOCH,
         holder: None,
@@ -467,11 +477,15 @@ fn record(
         left_out: left_out.map(|image| image.id.clone()).collect(),
         images,
         aliases: earlier.map(|record| record.aliases.clone()).unwrap_or_default(),
-        points: publish::points(family, facts, &version_of_points, names, states),
+        points: facts
+            .newest
+            .as_ref()
+            .map(|newest| newest.points.clone())
+            .unwrap_or_default(),
         tools: Tools {
             splitbase: env!("CARGO_PKG_VERSION").to_owned(),
-            buildx: facts.builder.as_ref().map(|builder| builder.buildx.clone()),
-            buildkit: facts.builder.as_ref().map(|builder| builder.buildkit.clone()),
+            buildx: told(|builder| &builder.buildx),
+            buildkit: told(|builder| &builder.buildkit),
         },
     })
 }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Names a step: `build/variant/omos/linux-amd64`, `tag/v1.2.3-omos`, `record/planned`. Clones share their text: every alias of a large
-/// family needs every release tag.
+/// Names a step: `build/variant/omos/linux-amd64`, `tag/v1.2.3-omos`, `record/planned`. Shared, because every alias of a family needs
+/// every release tag of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepId(Arc<str>);
@@ -162,6 +162,9 @@ pub struct BuildStep {
     pub flags: Vec<String>,
     /// Whether nothing may come from the build cache.
     pub no_cache: bool,
+    /// Whether images that the Dockerfile names by tag are asked of their registry, though the engine has one of that name.
+    #[serde(default)]
+    pub pull: bool,
     /// `--cache-from` values.
     pub cache_from: Vec<String>,
     /// The `--cache-to` value.

@@ -227,6 +227,7 @@ fn build_step(name: &str, on: &str, byte: u8) -> BuildStep {
         sbom: false,
         flags: Vec::new(),
         no_cache: false,
+        pull: false,
         cache_from: Vec::new(),
         cache_to: None,
         timeout: None,
@@ -392,6 +393,7 @@ pub(super) fn plan() -> Plan {
         builder: Some("multi".to_owned()),
         attests: true,
         record: None,
+        points: BTreeMap::new(),
     }
 }
 

@@ -46,6 +46,15 @@ pub(super) async fn before(image: &str, environment: &Environment) -> Before {
 /// Removes what came since: containers of the image with all that runs in them, and the image itself if it was not there before.
 /// Returns how many containers were removed.
 pub(super) async fn remove_new(image: &str, before: &Before, environment: &Environment) -> usize {
+    let removed = end_new(image, before, environment).await;
+    if before.containers.is_some() && !before.image {
+        docker(&["image", "rm", image], environment).await;
+    }
+    removed
+}
+
+/// Removes the containers of the image that came since, with all that runs in them, and returns how many they were.
+pub(super) async fn end_new(image: &str, before: &Before, environment: &Environment) -> usize {
     let Some(known) = &before.containers else {
         return 0;
     };
@@ -63,9 +72,6 @@ pub(super) async fn remove_new(image: &str, before: &Before, environment: &Envir
         args.extend(&new);
         docker(&args, environment).await;
         removed += new.len();
-    }
-    if !before.image {
-        docker(&["image", "rm", image], environment).await;
     }
     removed
 }

@@ -7,6 +7,7 @@ use crate::environment::Environment;
 use crate::plan::SmokeStep;
 use crate::process::{self, Command, Ended, SpawnError};
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -129,7 +130,7 @@ pub async fn run(
     let redactor = Redactor::default();
     let mut output = Tail::default();
     let start = tokio::time::Instant::now();
-    let ended = process::run(&command, Some(step.timeout.0), cancel, |_, line| {
+    let test = process::run(&command, Some(step.timeout.0), cancel, |_, line| {
         if let Some(log) = &mut log {
             // A full disk must not fail a test.
             let _ = writeln!(log, "{line}");
@@ -137,8 +138,11 @@ pub async fn run(
         let line = redactor.line(line);
         on_line(&line);
         output.add(line);
-    })
-    .await;
+    });
+    let ended = tokio::select! {
+        ended = test => ended,
+        never = end_containers(&image, &before, options.environment, cancel) => match never {},
+    };
     let took = start.elapsed();
     let left = containers::remove_new(&image, &before, options.environment).await;
 
@@ -156,6 +160,19 @@ pub async fn run(
         log,
         ..failed(kind, reason, hints)
     })
+}
+
+/// Ends the containers of a test as soon as it is interrupted. The first process of a container ignores the signal that its client hands on, so a
+/// script that waits for one would wait until it is killed, and then there is no time left to clean up.
+async fn end_containers(
+    image: &str,
+    before: &containers::Before,
+    environment: &Environment,
+    cancel: &CancellationToken,
+) -> Infallible {
+    cancel.cancelled().await;
+    containers::end_new(image, before, environment).await;
+    std::future::pending().await
 }
 
 /// The last lines, and what was seen among all of them.

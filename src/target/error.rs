@@ -11,6 +11,8 @@ pub enum FailureClass {
     Transient,
     /// No later try can succeed: 400, 401, 403, a digest that is wrong.
     Permanent,
+    /// Somebody else writes the same tag at the same time.
+    Conflict,
     /// Not known; not tried again.
     Unknown,
 }
@@ -38,10 +40,13 @@ pub struct TargetError {
 }
 
 impl TargetError {
-    /// The exit code of a run that this ends: a read that failed leaves something unknown, a write that failed is a failed push.
+    /// The exit code of a run that this ends: a read that failed leaves something unknown, a write that failed is a failed push, and one that
+    /// somebody else overwrote is refused.
     #[must_use]
     pub const fn exit_code(&self) -> ExitCode {
-        if self.write {
+        if matches!(self.class, FailureClass::Conflict) {
+            ExitCode::Refused
+        } else if self.write {
             ExitCode::PushFailed
         } else {
             ExitCode::Unknown

@@ -87,7 +87,13 @@ impl Failure {
         self
     }
 
-    pub(super) fn named(self, name: &str, from: String, attempts: u32) -> VersionError {
+    pub(super) fn named(mut self, name: &str, from: String, attempts: u32) -> VersionError {
+        if self.hints.is_empty() && self.class == Class::Transient {
+            let hint = format!(
+                "see whether the source can be reached from here; `--set {name}=VERSION` does without it"
+            );
+            self.hints.push(hint);
+        }
         VersionError {
             name: name.to_owned(),
             from,

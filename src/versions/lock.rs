@@ -71,7 +71,7 @@ pub enum LockError {
         source: std::io::Error,
     },
     /// It does not fit `[versions]`.
-    #[error("use the lock as it is: {}", list(.0))]
+    #[error("use `variants.lock` as it is: {}", list(.0))]
     Mismatch(Vec<Mismatch>),
 }
 

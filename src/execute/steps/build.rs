@@ -7,7 +7,8 @@ use crate::domain::{Digest, ExitCode, ImageId};
 use crate::facts::PlatformImage;
 use crate::plan::BuildStep;
 use crate::target::images::{Contents, contents, required};
-use crate::target::{Presence, RawManifest, Reference, Target};
+use crate::target::{FailureClass, Presence, RawManifest, Reference, Target};
+use std::time::Instant;
 
 /// Builds, pushes and adopts the platform image of `step`.
 pub(in super::super) async fn build<E: Effects>(
@@ -109,7 +110,7 @@ async fn attempts<E: Effects>(
             Err(failure) => failure,
         };
         let pause = match failure.again {
-            Again::Transient => run.retry.pause_after(tries),
+            Again::Transient | Again::Push => run.retry.pause_after(tries),
             Again::WithoutCacheFrom if !attempt.without_cache_from => {
                 attempt.without_cache_from = true;
                 Some(std::time::Duration::ZERO)
@@ -126,7 +127,16 @@ async fn attempts<E: Effects>(
             Again::WithoutCacheFrom | Again::FailedRun | Again::Never => None,
         };
         let Some(pause) = pause else {
-            return Err(failure.into());
+            let passes = failure.again == Again::Transient;
+            let mut failure = StepFailure::from(failure);
+            if passes {
+                failure =
+                    failure.hint("run this again later: what was built is kept, and is not built again");
+            }
+            if tries > 1 {
+                failure.message = format!("{}, {tries} attempts", failure.message);
+            }
+            return Err(failure);
         };
         teller.retry(
             attempted.clone(),
@@ -135,8 +145,8 @@ async fn attempts<E: Effects>(
             failure.reason.clone(),
             pause,
         );
-        // What was built is in the cache now, and is to be pushed, not built again.
-        attempt.no_cache = step.no_cache && failure.again != Again::Transient;
+        // What was built is in the cache now, and is to be pushed, not built again. Before that the cache holds what is not wanted.
+        attempt.no_cache &= failure.again != Again::Push;
         tokio::select! {
             () = run.effects.pause(pause) => {}
             () = run.cancel.cancelled() => return Err(StepFailure::interrupted()),
@@ -170,6 +180,9 @@ fn checked(step: &BuildStep, pushed: &Contents, base: Option<Digest>) -> Result<
 }
 
 /// Puts what was pushed under the identity tag, or takes what another builder put there first.
+///
+/// Registries cannot compare and swap. Two builders that both found nothing would both write, so each looks again once the other, if there is
+/// one, has had as long as it took itself: what stands then is used by both.
 async fn adopt<E: Effects>(
     run: &Run<E>,
     step: &BuildStep,
@@ -178,23 +191,58 @@ async fn adopt<E: Effects>(
     base: Option<Digest>,
 ) -> Result<(PlatformImage, bool), StepFailure> {
     let target = run.effects.target();
-    match target
+    let began = Instant::now();
+    if let Some(theirs) = standing(run, step, &ours, base).await? {
+        let adopted = theirs.digest() != ours.digest();
+        return Ok((theirs, adopted));
+    }
+    match target.put_manifest(&step.repository, &step.tag, raw).await {
+        Ok(()) => {}
+        Err(error) if error.class == FailureClass::Conflict => {
+            // The other one looked before ours was there, and wrote after it.
+            return match standing(run, step, &ours, base).await? {
+                Some(theirs) => Ok((theirs, true)),
+                None => Err(error.into()),
+            };
+        }
+        Err(error) => return Err(error.into()),
+    }
+    run.effects.pause(began.elapsed()).await;
+    let now = target
+        .resolve(&step.repository, &Reference::from(&step.tag))
+        .await;
+    if matches!(now, Presence::Present(digest) if digest == raw.digest) {
+        return Ok((ours, false));
+    }
+    // What is there now is what the other one uses.
+    match standing(run, step, &ours, base).await? {
+        Some(theirs) => {
+            let adopted = theirs.digest() != ours.digest();
+            Ok((theirs, adopted))
+        }
+        None => Ok((ours, false)),
+    }
+}
+
+/// What stands under the identity tag, if it is what the step wants.
+async fn standing<E: Effects>(
+    run: &Run<E>,
+    step: &BuildStep,
+    ours: &PlatformImage,
+    base: Option<Digest>,
+) -> Result<Option<PlatformImage>, StepFailure> {
+    let target = run.effects.target();
+    let there = match target
         .manifest(&step.repository, &Reference::from(&step.tag))
         .await
     {
-        Presence::Absent => {}
+        Presence::Absent => return Ok(None),
         Presence::Unknown(error) => return Err(error.into()),
-        Presence::Present(there) => {
-            let there = contents(target, &step.repository, &there, base.is_some()).await?;
-            if let Some(theirs) = there.platforms.get(&step.platform) {
-                let same = theirs.digest() == ours.digest();
-                let wanted = step.replaces != Some(theirs.digest()) && theirs.base == base;
-                if same || wanted {
-                    return Ok((theirs.clone(), !same));
-                }
-            }
-        }
-    }
-    target.put_manifest(&step.repository, &step.tag, raw).await?;
-    Ok((ours, false))
+        Presence::Present(there) => contents(target, &step.repository, &there, base.is_some()).await?,
+    };
+    let wanted = |theirs: &&PlatformImage| {
+        let same = theirs.digest() == ours.digest();
+        same || step.replaces != Some(theirs.digest()) && theirs.base == base
+    };
+    Ok(there.platforms.get(&step.platform).filter(wanted).cloned())
 }

@@ -41,6 +41,9 @@ pub struct Reference {
     pub line: usize,
     /// Where it stands.
     pub role: Role,
+    /// Whether `FROM --platform=` asks for a platform of its own: that of the machine that builds, mostly.
+    #[serde(default)]
+    pub other_platform: bool,
 }
 
 impl Reference {
@@ -186,13 +189,13 @@ impl Finder<'_> {
                 "FROM" => self.from(instruction),
                 "COPY" => {
                     if let Some(name) = instruction.flag("from") {
-                        self.refer(instruction.line, name, Role::Copy);
+                        self.refer(instruction.line, name, Role::Copy, false);
                     }
                 }
                 "RUN" => {
                     for mount in mounts(instruction) {
                         if let Some((_, name)) = mount.iter().find(|(key, _)| *key == "from") {
-                            self.refer(instruction.line, name, Role::Mount);
+                            self.refer(instruction.line, name, Role::Mount, false);
                         }
                     }
                 }
@@ -210,12 +213,14 @@ impl Finder<'_> {
         // A named context with the name of a stage takes its place.
         let replaced = name.as_deref().is_some_and(|name| self.is_context(name));
         if let (Some(word), false) = (words.first(), replaced) {
-            self.refer(instruction.line, word, Role::From);
+            let asked = instruction.flag("platform");
+            let other = asked.is_some_and(|platform| !platform.contains("TARGETPLATFORM"));
+            self.refer(instruction.line, word, Role::From, other);
         }
         self.stages.push(name);
     }
 
-    fn refer(&mut self, line: usize, word: &str, role: Role) {
+    fn refer(&mut self, line: usize, word: &str, role: Role, other_platform: bool) {
         let is_base = Cell::new(false);
         let expanded = expand_with(word, self.file.escape, &|name| {
             is_base.set(is_base.get() || self.scope.base_arg == Some(name));
@@ -241,7 +246,12 @@ impl Finder<'_> {
         if self.is_context(&image) || is_stage || is_number || image == "scratch" {
             return;
         }
-        self.found.external.insert(Reference { image, line, role });
+        self.found.external.insert(Reference {
+            image,
+            line,
+            role,
+            other_platform,
+        });
     }
 
     /// Whether a named context has this name, which is then used.

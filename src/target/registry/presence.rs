@@ -237,7 +237,10 @@ impl Registry {
                 "the body has the digest {digest}, and not {expected} as it must"
             )));
         }
-        RawManifest::new(body).map_err(|error| operation.permanent(error.to_string()))
+        RawManifest::new(body).map_err(|error| TargetError {
+            hints: vec!["see what answers there: is this a registry, or a page before it?".to_owned()],
+            ..operation.permanent(error.to_string())
+        })
     }
 }
 

@@ -58,9 +58,15 @@ impl Registry {
             };
             let failed = match read {
                 Ok(digest) if digest == written => return Ok(()),
-                Ok(digest) => operation.permanent(format!(
-                    "{written} was written, and {digest} is there: somebody else writes this tag too"
-                )),
+                Ok(digest) => TargetError {
+                    hints: vec!["see who else releases into this repository; then run this again".to_owned()],
+                    ..operation.error(
+                        FailureClass::Conflict,
+                        format!(
+                            "{written} was written, and {digest} is there: somebody else writes this tag too"
+                        ),
+                    )
+                },
                 Err(error) if error.class != FailureClass::Transient && error.status != Some(404) => {
                     return Err(self.redact(error));
                 }
@@ -139,9 +145,7 @@ impl Registry {
                     ..Request::new(Method::DELETE, repository, Access::Push, "")
                 };
                 // Not every registry can cancel; an upload that is left open goes away by itself.
-                if let Err(error) = self.checked(&operation, &delete).await {
-                    tracing::debug!(status = error.status, "cancelling the upload failed");
-                }
+                let _ = self.checked(&operation, &delete).await;
                 Ok(true)
             }
             Err(error) if matches!(error.status, Some(401 | 403 | 404)) => Ok(false),

@@ -130,7 +130,7 @@ fn locked_means_every_version_from_the_same_source() {
     let error = lock().versions_of(&changed).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "use the lock as it is: `PI_VERSION` comes from npm:@earendil-works/pi-coding-agent@^2, but was locked from \
+        "use `variants.lock` as it is: `PI_VERSION` comes from npm:@earendil-works/pi-coding-agent@^2, but was locked from \
          npm:@earendil-works/pi-coding-agent@latest; `NODE_MAJOR` is `24`, but `22` was locked; `NEW` is not locked"
     );
     assert_eq!(error.exit_code(), ExitCode::Usage);
