@@ -99,6 +99,7 @@ impl<T: Target> Effects for Real<T> {
             }
             Err(failure) => Err(AttemptFailure {
                 again: match (failure.retry, &failure.class) {
+                    (BuildRetry::Transient, FailureClass::PushTransient) => Again::Push,
                     (BuildRetry::Transient, _) => Again::Transient,
                     (BuildRetry::WithoutCacheFrom, _) => Again::WithoutCacheFrom,
                     (BuildRetry::Never, FailureClass::RunFailed { .. }) => Again::FailedRun,

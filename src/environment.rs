@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// The variable that holds the password for the family's registry. No child gets it.
+pub const PASSWORD: &str = "SPLITBASE_PASSWORD";
+
 /// A snapshot of the environment, taken once at the start.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -53,6 +56,14 @@ impl Environment {
     pub fn flag(&self, name: &str) -> bool {
         self.get(name)
             .is_some_and(|value| !matches!(value, "0" | "false" | "no"))
+    }
+
+    /// The same without what no child needs to know: the password for the registry.
+    #[must_use]
+    pub fn for_children(&self) -> Self {
+        let mut environment = self.clone();
+        environment.variables.remove(PASSWORD);
+        environment
     }
 
     /// All variables.

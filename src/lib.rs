@@ -10,6 +10,7 @@ pub mod effects;
 pub mod environment;
 pub mod execute;
 pub mod facts;
+pub mod gather;
 pub mod holder;
 pub mod inputs;
 pub mod plan;

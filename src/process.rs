@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
 /// How long a child may take to end after it was told to.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(2);
 /// Longest line that is kept whole; what is longer is cut in pieces of this length.
 const LINE_LIMIT: u64 = 1024 * 1024;
 
@@ -220,7 +220,8 @@ fn spawn(command: &Command) -> std::io::Result<tokio::process::Child> {
         .args(&command.args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
+        .env_remove(crate::environment::PASSWORD);
     for (name, value) in &command.env {
         match value {
             Some(value) => child.env(name, value),

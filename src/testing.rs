@@ -1,5 +1,8 @@
 //! What tests of several modules share: build steps, and parts of the real world that a test has for itself.
 
+pub(crate) mod given;
+pub(crate) mod memory;
+
 use crate::config::Provenance;
 use crate::domain::{IdentityTags, ImageId, Platform};
 use crate::plan::{BuildStep, SmokeStep};

@@ -138,13 +138,18 @@ pub struct Wishes {
     #[arg(long, env = "SPLITBASE_NO_PROMOTE")]
     pub no_promote: bool,
     /// Build this anew although it is there: IMAGE or IMAGE/PLATFORM
-    #[arg(long = "rebuild", value_name = "IMAGE[/PLATFORM]")]
+    #[arg(
+        long = "rebuild",
+        env = "SPLITBASE_REBUILD",
+        value_delimiter = ',',
+        value_name = "IMAGE[/PLATFORM]"
+    )]
     pub rebuild: Vec<Rebuild>,
     /// Resolve floating versions anew, although this release has pinned them
-    #[arg(long)]
+    #[arg(long, env = "SPLITBASE_RE_RESOLVE")]
     pub re_resolve: bool,
     /// Overwrite release tags that hold something else, and set aside a release that is unfinished
-    #[arg(long)]
+    #[arg(long, env = "SPLITBASE_FORCE")]
     pub force: bool,
     /// Take over aliases of which no record knows the release
     #[arg(long, env = "SPLITBASE_ADOPT")]
@@ -163,16 +168,21 @@ pub struct PlanArgs {
     #[arg(long, env = "SPLITBASE_DRY_RUN")]
     pub dry_run: bool,
     /// Exit with 4 when there is something to do
-    #[arg(long)]
+    #[arg(long, env = "SPLITBASE_EXIT_CODE")]
     pub exit_code: bool,
     /// Save the plan for `release --plan`
-    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    #[arg(long, env = "SPLITBASE_SAVE", value_name = "PATH", conflicts_with = "dry_run")]
     pub save: Option<Utf8PathBuf>,
     /// Save what the plan was made from
-    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    #[arg(
+        long,
+        env = "SPLITBASE_SAVE_FACTS",
+        value_name = "PATH",
+        conflicts_with = "dry_run"
+    )]
     pub save_facts: Option<Utf8PathBuf>,
     /// Plan from saved facts (`-`: standard input) and from nothing else
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["save_facts", "version"])]
+    #[arg(long, env = "SPLITBASE_FACTS", value_name = "PATH", conflicts_with_all = ["save_facts", "version"])]
     pub facts: Option<Utf8PathBuf>,
 }
 
@@ -185,7 +195,7 @@ pub struct ReleaseArgs {
     #[command(flatten)]
     pub wishes: Wishes,
     /// Run this saved plan; refused where sources or registry differ from it
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, env = "SPLITBASE_PLAN", value_name = "PATH")]
     pub plan: Option<Utf8PathBuf>,
     /// Release although tracked files differ from the commit
     #[arg(long, env = "SPLITBASE_ALLOW_DIRTY")]
@@ -226,10 +236,10 @@ pub struct PromoteArgs {
 #[derive(Debug, Args)]
 pub struct HashArgs {
     /// Show every input
-    #[arg(long)]
+    #[arg(long, env = "SPLITBASE_EXPLAIN")]
     pub explain: bool,
     /// Ask version sources and registries for what is left open
-    #[arg(long)]
+    #[arg(long, env = "SPLITBASE_RESOLVE")]
     pub resolve: bool,
 }
 
@@ -237,7 +247,12 @@ pub struct HashArgs {
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     /// Build this anew although it is there: IMAGE or IMAGE/PLATFORM
-    #[arg(long = "rebuild", value_name = "IMAGE[/PLATFORM]")]
+    #[arg(
+        long = "rebuild",
+        env = "SPLITBASE_REBUILD",
+        value_delimiter = ',',
+        value_name = "IMAGE[/PLATFORM]"
+    )]
     pub rebuild: Vec<Rebuild>,
     /// How it runs
     #[command(flatten)]
@@ -248,7 +263,7 @@ pub struct BuildArgs {
 #[derive(Debug, Args)]
 pub struct SmokeArgs {
     /// Test again what has passed before
-    #[arg(long)]
+    #[arg(long, env = "SPLITBASE_AGAIN")]
     pub again: bool,
     /// How it runs
     #[command(flatten)]
@@ -259,7 +274,7 @@ pub struct SmokeArgs {
 #[derive(Debug, Args)]
 pub struct ResolveArgs {
     /// Write variants.lock
-    #[arg(long)]
+    #[arg(long, env = "SPLITBASE_WRITE")]
     pub write: bool,
 }
 
@@ -280,5 +295,20 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable() {
+        let command = Cli::command();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            for arg in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
+                let variable = arg.get_env().and_then(|name| name.to_str());
+                let known = variable.is_some_and(|name| name.starts_with("SPLITBASE_"));
+                assert!(
+                    known || matches!(arg.get_id().as_str(), "help" | "version"),
+                    "{arg:?}"
+                );
+            }
+        }
     }
 }

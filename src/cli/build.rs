@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::release::perform;
 use super::session::Session;
 use crate::domain::ExitCode;
-use crate::facts;
+use crate::gather;
 use crate::plan::{self, Goal, Options};
 
 pub(super) async fn build(session: &Session, args: BuildArgs) -> Result<ExitCode, Failure> {
@@ -34,7 +34,7 @@ async fn steps(
     let family = session.family()?;
     let registry = session.registry(&family);
     let pins = session.pins(&family, false)?;
-    let facts = facts::gather(&family, &options, &pins, &session.world(&family, &registry)).await?;
+    let facts = gather::gather(&family, &options, &pins, &session.world(&family, &registry)).await?;
     let plan = plan::plan(&family, &facts, &options)?;
     perform(session, family, Some(&facts), plan, running).await
 }

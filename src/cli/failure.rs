@@ -1,11 +1,13 @@
 //! What a command fails with, and how it is told.
 
 use crate::config::ConfigErrors;
-use crate::domain::ExitCode;
-use crate::facts::GatherError;
+use crate::domain::{ExitCode, Version};
+use crate::execute::RunOutcome;
+use crate::gather::GatherError;
 use crate::plan::PlanError;
 use crate::report::Output;
 use crate::target::TargetError;
+use serde_json::{Value, json};
 
 /// What a command fails with: messages with their hints, and the exit code.
 #[derive(Debug)]
@@ -46,6 +48,35 @@ impl Failure {
                 Message::Plain(message, hints) => stderr.write(&crate::report::error(message, hints)),
             }
         }
+    }
+}
+
+impl Failure {
+    /// It as the report of a release that did not come to be run.
+    pub(super) fn report(&self, version: Option<&Version>) -> Value {
+        let outcome = match self.exit_code {
+            ExitCode::Refused => RunOutcome::Refused,
+            ExitCode::Interrupted => RunOutcome::Interrupted,
+            _ => RunOutcome::Failed,
+        };
+        let failures = self.messages.iter().map(|message| {
+            let (message, hints) = match message {
+                Message::Plain(message, hints) => (message.clone(), hints.clone()),
+                Message::Placed(errors) => (errors.render(false), Vec::new()),
+            };
+            json!({"step": null, "message": message, "output": [], "hints": hints})
+        });
+        json!({
+            "schema": 1,
+            "version": version,
+            "repository": null,
+            "outcome": outcome,
+            "exit_code": self.exit_code.code(),
+            "images": [],
+            "failures": failures.collect::<Vec<_>>(),
+            "warnings": [],
+            "seconds": 0.0,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::session::Session;
 use crate::config::{Family, HashFormat};
 use crate::domain::{ExitCode, IdentityTags};
-use crate::facts::{self, HashedImage};
+use crate::gather::{self, HashedImage};
 use crate::inputs::InputEntry;
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub(super) async fn run(session: &Session, args: HashArgs) -> Result<ExitCode, F
     let pins = session.pins(&family, false)?;
     let registry = session.registry(&family);
     let world = session.world(&family, &registry);
-    let hashed = facts::hash(&family, &pins, args.resolve.then_some(&world)).await?;
+    let hashed = gather::hash(&family, &pins, args.explain, args.resolve.then_some(&world)).await?;
     for warning in &hashed.warnings {
         session.warn(warning);
     }

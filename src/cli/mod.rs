@@ -38,6 +38,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         }
     };
     let stderr = Output::stderr(&environment, cli.global.color);
+    if matches!(cli.command, Command::Schema) {
+        let written = schema(cli.global, environment);
+        return written.unwrap_or_else(|failure| {
+            failure.tell(&stderr);
+            failure.exit_code
+        });
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -60,14 +67,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     })
 }
 
+/// The schema is asked for by editors, often: it needs no runtime and waits for nothing.
+fn schema(global: args::Global, environment: Environment) -> Result<ExitCode, Failure> {
+    let session = Session::new(global, environment, CancellationToken::new())?;
+    session.json(&config::json_schema())?;
+    Ok(ExitCode::Done)
+}
+
 async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     let cancel = CancellationToken::new();
     listen(&cancel)?;
-    if matches!(cli.command, Command::Schema) {
-        let session = Session::new(cli.global, environment, cancel)?;
-        session.json(&config::json_schema())?;
-        return Ok(ExitCode::Done);
-    }
     let session = Session::new(cli.global, environment, cancel.clone())?;
     let command = async {
         match cli.command {
@@ -95,18 +104,20 @@ async fn patience(cancel: &CancellationToken) {
     tokio::time::sleep(std::time::Duration::from_millis(4500)).await;
 }
 
-/// Turns Ctrl-C and SIGTERM into the interrupt; a second one ends the process at once.
+/// Turns Ctrl-C, SIGTERM and a closed terminal into the interrupt; a second one ends the process at once.
 fn listen(cancel: &CancellationToken) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(ExitCode::Failed, format!("listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
     let cancel = cancel.clone();
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             if cancel.is_cancelled() {
                 std::process::exit(i32::from(ExitCode::Interrupted.code()));

@@ -6,7 +6,8 @@ use super::session::{Session, read, write};
 use crate::buildx::{self, BuildIo};
 use crate::config::Family;
 use crate::domain::{ExitCode, Version};
-use crate::facts::{self, Facts};
+use crate::facts::Facts;
+use crate::gather;
 use crate::plan::{self, BuildStep, Options, Plan};
 use crate::report::{self, PlanView};
 use serde::{Deserialize, Serialize};
@@ -76,15 +77,11 @@ pub(super) async fn gather(
 ) -> Result<Facts, Failure> {
     let registry = session.registry(family);
     let pins = session.pins(family, wishes.re_resolve)?;
-    Ok(facts::gather(family, options, &pins, &session.world(family, &registry)).await?)
+    Ok(gather::gather(family, options, &pins, &session.world(family, &registry)).await?)
 }
 
 fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Failure> {
-    if session.is_json() {
-        session.json(plan)?;
-    } else {
-        human(session, plan, args.dry_run);
-    }
+    show_plan(session, plan, args.dry_run)?;
     if !args.dry_run {
         for error in report::publish(&session.environment, &report::outputs_of_plan(plan), None) {
             session.warn(&error.to_string());
@@ -96,6 +93,15 @@ fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Fai
     } else {
         ExitCode::Done
     })
+}
+
+/// The plan as it was asked for: the document, or the text for people.
+pub(super) fn show_plan(session: &Session, plan: &Plan, commands: bool) -> Result<(), Failure> {
+    if session.is_json() {
+        return session.json(plan);
+    }
+    human(session, plan, commands);
+    Ok(())
 }
 
 /// The plan for people; with `commands`, the exact lines of each build.

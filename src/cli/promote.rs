@@ -6,13 +6,13 @@ use super::plan as plan_command;
 use super::release::perform;
 use super::session::Session;
 use crate::domain::ExitCode;
-use crate::facts;
+use crate::gather;
 use crate::plan::{self, Options};
 
 pub(super) async fn run(session: &Session, args: PromoteArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
     let registry = session.registry(&family);
-    let facts = facts::gather_promotion(&family, &args.version, &registry).await?;
+    let facts = gather::gather_promotion(&family, &args.version, &registry).await?;
     let options = Options {
         adopt: args.adopt,
         ..session.options()
@@ -21,7 +21,7 @@ pub(super) async fn run(session: &Session, args: PromoteArgs) -> Result<ExitCode
     if !args.yes {
         plan_command::human(session, &plan, false);
         if !plan.steps.is_empty() {
-            session.warn("nothing was moved: `--yes` does it");
+            session.note("nothing was moved: `--yes` does it");
         }
         return Ok(ExitCode::Done);
     }

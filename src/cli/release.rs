@@ -8,13 +8,23 @@ use crate::buildx;
 use crate::config::Family;
 use crate::domain::{ExitCode, ImageId, VariantName};
 use crate::execute;
-use crate::facts::{self, Facts};
+use crate::facts::Facts;
+use crate::gather;
 use crate::plan::{self, Action, Options, Plan, PlanError};
 use camino::Utf8PathBuf;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
+    let version = args.version.clone();
+    let outcome = release(session, args).await;
+    if let (Err(failure), true) = (&outcome, session.is_json()) {
+        session.json(&failure.report(version.as_ref()))?;
+    }
+    outcome
+}
+
+async fn release(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
     let (facts, plan) = if let Some(path) = &args.plan {
         saved(session, &family, path, &args).await?
@@ -28,7 +38,7 @@ pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode
         (facts, plan)
     };
     if args.dry_run {
-        plan_command::human(session, &plan, true);
+        plan_command::show_plan(session, &plan, true)?;
         return Ok(ExitCode::Done);
     }
     if facts
@@ -55,9 +65,6 @@ pub(super) async fn perform(
     plan: Plan,
     running: Running,
 ) -> Result<ExitCode, Failure> {
-    if !session.is_json() && !session.global.quiet && plan.steps.is_empty() {
-        plan_command::human(session, &plan, false);
-    }
     secrets_are_there(session, &family, &plan)?;
     let plan = Arc::new(plan);
     let registry = session.registry(&family);
@@ -121,6 +128,11 @@ async fn saved(
             plan::SCHEMA
         )));
     }
+    if plan.version.is_none() {
+        let message =
+            format!("the plan `{path}` is for no version: it builds and tests, and releases nothing");
+        return Err(Failure::new(ExitCode::Usage, message).hint("`splitbase plan v1.2.3 --save`"));
+    }
     if let Some(version) = args
         .version
         .as_ref()
@@ -145,7 +157,7 @@ async fn saved(
     let mut pins = session.pins(family, false)?;
     pins.plan = Some((plan.versions.clone(), plan.upstream.clone()));
     let registry = session.registry(family);
-    let facts = facts::gather(family, &options, &pins, &session.world(family, &registry)).await?;
+    let facts = gather::gather(family, &options, &pins, &session.world(family, &registry)).await?;
     let now = plan::plan(family, &facts, &options)?;
     let differences = plan::differences(&plan, &now, &facts.tags);
     if !differences.is_empty() {

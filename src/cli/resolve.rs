@@ -4,7 +4,7 @@ use super::args::ResolveArgs;
 use super::failure::Failure;
 use super::session::Session;
 use crate::domain::ExitCode;
-use crate::facts::{self, GatherError, Pins};
+use crate::gather::{self, GatherError, Pins};
 use crate::versions::Lock;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ pub(super) async fn run(session: &Session, args: ResolveArgs) -> Result<ExitCode
     }
     let registry = session.registry(&family);
     let (versions, upstream) =
-        facts::resolve_floating(&family, &pins, &session.world(&family, &registry)).await?;
+        gather::resolve_floating(&family, &pins, &session.world(&family, &registry)).await?;
     for resolved in versions.values() {
         for warning in &resolved.warnings {
             session.warn(warning);
@@ -33,7 +33,7 @@ pub(super) async fn run(session: &Session, args: ResolveArgs) -> Result<ExitCode
         let changed = lock
             .write(path.as_std_path())
             .map_err(|error| Failure::from(GatherError::from(error)))?;
-        session.warn(&if changed {
+        session.note(&if changed {
             format!("`{path}` written")
         } else {
             format!("`{path}` is as it was")

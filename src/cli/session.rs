@@ -9,7 +9,8 @@ use crate::domain::{ExitCode, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
-use crate::facts::{Facts, Pins, World};
+use crate::facts::Facts;
+use crate::gather::{Pins, World};
 use crate::inputs::InputEntry;
 use crate::plan::{Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
@@ -17,15 +18,21 @@ use crate::target::registry::{Registry, RetryNotice};
 use crate::versions::{self, Lock};
 use camino::Utf8PathBuf;
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::collections::HashMap;
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// Retries for one reason that come closer together than this are told once.
+const SAME_MOMENT: Duration = Duration::from_secs(1);
 
 /// What all commands share.
 pub(super) struct Session {
     pub(super) global: Global,
     pub(super) environment: Environment,
+    children: Environment,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) cancel: CancellationToken,
@@ -62,6 +69,7 @@ impl Session {
         let reporter: Arc<dyn Reporter> = Arc::new(Tee::new(reporters));
         Ok(Self {
             global,
+            children: environment.for_children(),
             environment,
             stdout,
             stderr,
@@ -89,7 +97,17 @@ impl Session {
     pub(super) fn registry(&self, family: &Family) -> Registry {
         let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
         let sink = self.sink();
+        // What fails for one reason fails for many tags in the same moment, and is told once.
+        let told: Mutex<HashMap<(u32, String), Instant>> = Mutex::default();
         let observer = move |notice: RetryNotice| {
+            let (key, now) = ((notice.attempt, notice.reason.clone()), Instant::now());
+            let before = told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(key, now);
+            if before.is_some_and(|before| now.duration_since(before) < SAME_MOMENT) {
+                return;
+            }
             let RetryNotice {
                 attempted,
                 attempt,
@@ -123,7 +141,7 @@ impl Session {
         World {
             target: registry,
             builder: self.builder(),
-            environment: &self.environment,
+            environment: &self.children,
             versions,
             cancel: self.cancel.clone(),
         }
@@ -141,7 +159,7 @@ impl Session {
     pub(super) fn pins(&self, family: &Family, re_resolve: bool) -> Result<Pins, Failure> {
         let path = family.root.join("variants.lock");
         let lock = Lock::read(path.as_std_path())
-            .map_err(|error| Failure::from(crate::facts::GatherError::from(error)))?;
+            .map_err(|error| Failure::from(crate::gather::GatherError::from(error)))?;
         Ok(Pins {
             set: self.global.sets.iter().cloned().collect(),
             plan: None,
@@ -204,7 +222,7 @@ impl Session {
             files,
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
-            environment: self.environment.clone(),
+            environment: self.environment.for_children(),
             family: Arc::new(family),
         };
         let report = execute::execute(
@@ -237,16 +255,32 @@ impl Session {
 
     /// Writes a document to standard output.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), Failure> {
-        let mut bytes = serde_json::to_vec_pretty(document)
-            .map_err(|error| Failure::new(ExitCode::Failed, format!("write JSON: {error}")))?;
-        bytes.push(b'\n');
-        self.stdout.write_raw(&bytes);
-        Ok(())
+        let mut written = Ok(());
+        self.stdout.write_with(|writer| {
+            let mut writer = BufWriter::with_capacity(64 * 1024, writer);
+            match serde_json::to_writer_pretty(&mut writer, document) {
+                Ok(()) => {}
+                Err(error) if error.is_io() => return Err(error.into()),
+                Err(error) => {
+                    written = Err(Failure::new(ExitCode::Failed, format!("write JSON: {error}")));
+                }
+            }
+            writer.write_all(b"\n")?;
+            writer.flush()
+        });
+        written
     }
 
     pub(super) fn warn(&self, message: &str) {
         if !self.global.quiet {
             self.stderr.write(&report::warning(message));
+        }
+    }
+
+    /// Says something that is neither a result nor odd.
+    pub(super) fn note(&self, message: &str) {
+        if !self.global.quiet {
+            self.stderr.line(message);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::session::Session;
 use crate::domain::ExitCode;
-use crate::facts::gather_status;
+use crate::gather::gather_status;
 use crate::report::{self, Status, StatusAlias, StatusRelease};
 use serde_json::json;
 

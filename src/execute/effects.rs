@@ -37,8 +37,10 @@ pub struct Built {
 /// Whether and how a failed attempt is made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// After a pause, as the retry policy says: a push or a pull that failed in passing.
+    /// After a pause, as the retry policy says: something that the build needs could not be read, in passing.
     Transient,
+    /// The same, but all was built, and only its push failed: nothing need be built again.
+    Push,
     /// At once, and once: a cache reference could not be read.
     WithoutCacheFrom,
     /// Only if the retry policy wants failed builds to be run again.

@@ -2,6 +2,7 @@
 
 use super::effects::{AttemptFailure, TestFailure};
 use crate::domain::ExitCode;
+use crate::plan::StepId;
 use crate::target::TargetError;
 
 /// Why a step failed.
@@ -26,6 +27,11 @@ impl StepFailure {
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    pub(super) fn panicked(step: &StepId) -> Self {
+        Self::new(ExitCode::Failed, format!("{step}: splitbase itself failed"))
+            .hint("please report it, with the lines that begin with `thread`")
     }
 
     pub(super) fn interrupted() -> Self {

@@ -15,3 +15,6 @@ pub use event::{
     StepOutcome,
 };
 pub use run::{Settings, execute};
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,16 @@ use super::steps;
 use crate::config::Retry;
 use crate::domain::ExitCode;
 use crate::plan::{Action, Plan, Step, StepId};
+use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Longest time that an interrupted run takes to say in its record that it ended.
-const LAST_WORD: Duration = Duration::from_secs(2);
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How a plan is run.
 #[derive(Debug, Clone, Copy)]
@@ -158,13 +160,18 @@ pub async fn execute<E: Effects>(
     let start = |step: &Step| one(run.clone(), step.clone());
     let skipped = |step: &Step, cause: Option<&StepId>| skip(&run, step, cause);
     scheduler::run(&plan.steps, bounds, &stop, heavy, start, skipped).await;
-    watcher.abort();
     let interrupted = cancel.is_cancelled();
+    if interrupted {
+        // It has something to say, however quickly all ended.
+        let _ = watcher.await;
+    } else {
+        watcher.abort();
+    }
     let published = run.state.lock().published;
-    let failed = !lock(&run.failures).is_empty() || interrupted;
-    if failed && !published {
-        let last_word = steps::record::give_up(&run);
-        let _ = tokio::time::timeout(LAST_WORD, last_word).await;
+    let well = |ending: &Ending| matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted);
+    let all_well = lock(&run.endings).values().all(well);
+    if !all_well && !published {
+        let _ = tokio::time::timeout(LAST_WORD, steps::record::give_up(&run)).await;
     }
     super::summary::report(&run, interrupted, began.elapsed())
 }
@@ -187,14 +194,10 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
         run: run.clone(),
         step: step.id.clone(),
     };
-    let result = match &step.action {
-        Action::Build(build) => steps::build::build(&run, build, &teller).await,
-        Action::Smoke(smoke) => steps::smoke::smoke(&run, smoke, &teller).await,
-        Action::Assemble(assemble) => steps::assemble::assemble(&run, assemble).await,
-        Action::Tag(tag) => steps::publish::tag(&run, tag).await,
-        Action::Alias(alias) => steps::publish::alias(&run, alias).await,
-        Action::Record(record) => steps::record::record(&run, record).await,
-    };
+    let work = AssertUnwindSafe(act(&run, &step, &teller)).catch_unwind();
+    let result = work
+        .await
+        .unwrap_or_else(|_| Err(StepFailure::panicked(&step.id)));
     lock(&run.running).retain(|running| *running != step.id);
     let took = began.elapsed();
     let (outcome, message, cached, ran, ended) = match result {
@@ -244,6 +247,17 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
         run: ran,
     });
     ended
+}
+
+async fn act<E: Effects>(run: &Run<E>, step: &Step, teller: &Teller<E>) -> Result<Done, StepFailure> {
+    match &step.action {
+        Action::Build(build) => steps::build::build(run, build, teller).await,
+        Action::Smoke(smoke) => steps::smoke::smoke(run, smoke, teller).await,
+        Action::Assemble(assemble) => steps::assemble::assemble(run, assemble).await,
+        Action::Tag(tag) => steps::publish::tag(run, tag).await,
+        Action::Alias(alias) => steps::publish::alias(run, alias).await,
+        Action::Record(record) => steps::record::record(run, record).await,
+    }
 }
 
 fn skip<E: Effects>(run: &Run<E>, step: &Step, cause: Option<&StepId>) {

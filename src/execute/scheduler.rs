@@ -4,10 +4,13 @@
 //! failure, and stops starting when the run is interrupted.
 
 use crate::plan::{Step, StepId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How many steps that are not heavy run at once: they are requests to the registry.
+const LIGHT: usize = 64;
 
 /// How a step ended, for the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,66 @@ pub(super) struct Bounds {
     pub(super) fail_fast: bool,
 }
 
+/// What waits for what. Each need is looked at twice in a run, however many steps there are.
+struct Waiting {
+    /// The needs of each step that are not met yet.
+    unmet: Vec<usize>,
+    /// The steps that need each step.
+    dependents: Vec<Vec<usize>>,
+    /// Which steps were neither started nor skipped.
+    left: BTreeSet<usize>,
+}
+
+impl Waiting {
+    fn of(steps: &[Step]) -> Self {
+        let index: HashMap<&StepId, usize> = steps.iter().zip(0..).map(|(step, at)| (&step.id, at)).collect();
+        let mut dependents = vec![Vec::new(); steps.len()];
+        let mut unmet = vec![0; steps.len()];
+        for (at, step) in steps.iter().enumerate() {
+            // A need that is not in the plan was met before the plan was made.
+            for need in step.needs.iter().filter_map(|need| index.get(need)) {
+                dependents[*need].push(at);
+                unmet[at] += 1;
+            }
+        }
+        Self {
+            unmet,
+            dependents,
+            left: (0..steps.len()).collect(),
+        }
+    }
+
+    fn is_ready(&self, step: usize) -> bool {
+        self.unmet[step] == 0
+    }
+
+    /// The steps that can start now that `step` ended well.
+    fn met(&mut self, step: usize) -> Vec<usize> {
+        let mut ready = Vec::new();
+        for dependent in &self.dependents[step] {
+            self.unmet[*dependent] -= 1;
+            if self.unmet[*dependent] == 0 && self.left.contains(dependent) {
+                ready.push(*dependent);
+            }
+        }
+        ready
+    }
+
+    /// The steps that will never run now that `step` failed, in the plan's order.
+    fn doomed(&mut self, step: usize) -> BTreeSet<usize> {
+        let (mut doomed, mut look) = (BTreeSet::new(), vec![step]);
+        while let Some(at) = look.pop() {
+            for dependent in &self.dependents[at] {
+                if self.left.remove(dependent) {
+                    doomed.insert(*dependent);
+                    look.push(*dependent);
+                }
+            }
+        }
+        doomed
+    }
+}
+
 /// Runs `steps`. `start` begins one; `skipped` is told of each that is never started, with what kept it from it (`None`: the interrupt).
 pub(super) async fn run<F: Future<Output = Ended> + Send + 'static>(
     steps: &[Step],
@@ -34,72 +97,62 @@ pub(super) async fn run<F: Future<Output = Ended> + Send + 'static>(
     mut start: impl FnMut(&Step) -> F,
     mut skipped: impl FnMut(&Step, Option<&StepId>),
 ) {
-    let mut waiting: Vec<usize> = (0..steps.len()).collect();
-    let known: BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
-    let mut well: BTreeSet<&StepId> = BTreeSet::new();
-    let mut badly: BTreeMap<&StepId, &StepId> = BTreeMap::new();
+    let mut waiting = Waiting::of(steps);
+    let (mut heavy, mut light): (BTreeSet<usize>, BTreeSet<usize>) = (0..steps.len())
+        .filter(|step| waiting.is_ready(*step))
+        .partition(|step| is_heavy(&steps[*step]));
     let mut running: JoinSet<(usize, Ended)> = JoinSet::new();
-    let mut heavy_running = 0;
+    let (mut heavy_running, mut light_running) = (0, 0);
     loop {
-        // Whatever depends on a failure will never run.
-        loop {
-            let doomed = |index: &usize| {
-                steps[*index]
-                    .needs
-                    .iter()
-                    .find_map(|need| badly.get(need).copied())
+        while !cancel.is_cancelled() {
+            let index = if light_running < LIGHT && !light.is_empty() {
+                light_running += 1;
+                light.pop_first()
+            } else if heavy_running < bounds.parallel && !heavy.is_empty() {
+                heavy_running += 1;
+                heavy.pop_first()
+            } else {
+                None
             };
-            let Some((at, cause)) = waiting
-                .iter()
-                .enumerate()
-                .find_map(|(at, index)| Some((at, doomed(index)?)))
-            else {
-                break;
-            };
-            let step = &steps[waiting.remove(at)];
-            skipped(step, Some(cause));
-            badly.insert(&step.id, cause);
-        }
-        if !cancel.is_cancelled() {
-            let mut at = 0;
-            while at < waiting.len() {
-                let step = &steps[waiting[at]];
-                // A need that is not in the plan was met before the plan was made.
-                let ready = step
-                    .needs
-                    .iter()
-                    .all(|need| well.contains(need) || !known.contains(need));
-                let heavy = is_heavy(step);
-                if !ready || (heavy && heavy_running >= bounds.parallel) {
-                    at += 1;
-                    continue;
-                }
-                let index = waiting.remove(at);
-                heavy_running += usize::from(heavy);
-                let future = start(step);
-                running.spawn(async move { (index, future.await) });
-            }
+            let Some(index) = index else { break };
+            waiting.left.remove(&index);
+            let future = start(&steps[index]);
+            running.spawn(async move { (index, future.await) });
         }
         let Some(joined) = running.join_next().await else {
             break;
         };
-        // A step that panicked is a fault of this program, and ends the run as any failed step does.
+        // Steps catch their own panics: this is one of the run itself, which ends it.
         let Ok((index, ended)) = joined else {
             cancel.cancel();
             continue;
         };
         let step = &steps[index];
-        heavy_running -= usize::from(is_heavy(step));
-        if ended == Ended::Well {
-            well.insert(&step.id);
+        if is_heavy(step) {
+            heavy_running -= 1;
         } else {
-            badly.insert(&step.id, &step.id);
+            light_running -= 1;
+        }
+        if ended == Ended::Well {
+            for ready in waiting.met(index) {
+                let ready_too = if is_heavy(&steps[ready]) {
+                    &mut heavy
+                } else {
+                    &mut light
+                };
+                ready_too.insert(ready);
+            }
+        } else {
+            // Whatever depends on a failure will never run.
+            for doomed in waiting.doomed(index) {
+                skipped(&steps[doomed], Some(&step.id));
+            }
             if bounds.fail_fast {
                 cancel.cancel();
             }
         }
     }
-    for index in waiting {
+    for index in waiting.left {
         skipped(&steps[index], None);
     }
 }

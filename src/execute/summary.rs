@@ -32,7 +32,7 @@ pub(super) fn report<E: Effects>(run: &Run<E>, interrupted: bool, took: Duration
             .plan
             .images
             .iter()
-            .map(|image| image_report(run, image, &endings))
+            .map(|image| image_report(run, image, &endings, exit_code == ExitCode::Done))
             .collect(),
         failures,
         warnings,
@@ -67,6 +67,7 @@ fn image_report<E: Effects>(
     run: &Run<E>,
     image: &PlanImage,
     endings: &BTreeMap<StepId, Ending>,
+    well: bool,
 ) -> ImageReport {
     let platforms: Vec<_> = image
         .platforms
@@ -90,7 +91,8 @@ fn image_report<E: Effects>(
     } else {
         ImageOutcome::Completed
     };
-    // A tag stands when this run wrote it, or when the plan found it where it should be.
+    // A tag stands when this run wrote it, or when the plan found it where it should be. An alias that was there before says nothing of a run that
+    // failed.
     let stands = |id: StepId| match endings.get(&id) {
         Some(ending) => matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted),
         None => true,
@@ -124,7 +126,7 @@ fn image_report<E: Effects>(
                 if alias_planned(alias) {
                     stands(StepId::alias(alias))
                 } else {
-                    points_here(alias)
+                    well && points_here(alias)
                 }
             })
             .cloned()

@@ -2,7 +2,7 @@
 
 use crate::domain::{Digest, Identity, ImageId, Platform, SmokeIdentity};
 use crate::inputs::InputEntry;
-use crate::target::oci::Descriptor;
+use crate::target::images::PlatformImage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -41,27 +41,6 @@ impl ImageFacts {
             .as_ref()
             .and_then(|index| index.platforms.get(platform));
         index.or_else(|| self.platforms.get(platform).map(|fact| &fact.image))
-    }
-}
-
-/// A platform image as a registry holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlatformImage {
-    /// Its own manifest. The digest of this descriptor is the **platform digest**.
-    pub manifest: Descriptor,
-    /// Its attestation manifest, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attestation: Option<Descriptor>,
-    /// The platform digest of the base that it was built on, as its annotation (or label) says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Digest>,
-}
-
-impl PlatformImage {
-    /// The platform digest.
-    #[must_use]
-    pub const fn digest(&self) -> Digest {
-        self.manifest.digest
     }
 }
 

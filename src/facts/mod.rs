@@ -4,22 +4,11 @@
 //! Unknown is not absent, and never gets in here: what could not be found out ends the run before there is a plan.
 
 mod builder;
-mod error;
-mod gather;
-mod identities;
 mod image;
-mod offline;
-mod probe;
-mod sources;
 
+pub use crate::target::images::PlatformImage;
 pub use builder::{BuilderFacts, ImageStore};
-pub use error::{DockerfileProblem, GatherError};
-pub use gather::{Pins, StatusFacts, World, gather, gather_promotion, gather_status};
-pub use identities::{canonical_list, image_facts};
-pub use image::{ImageFacts, IndexFact, PlatformFact, PlatformImage};
-pub use offline::{Hashed, HashedImage, hash, resolve_floating};
-pub use probe::record;
-pub use sources::{Sources, collect, parse_reference};
+pub use image::{ImageFacts, IndexFact, PlatformFact};
 
 use crate::domain::{Digest, Tag};
 use crate::record::Record;
@@ -45,6 +34,9 @@ pub struct Facts {
     /// The process on this machine that is making that very release right now, if there is one.
     #[serde(default)]
     pub alive: Option<u32>,
+    /// The process on this machine that is making the release of the newest record right now, if that is another one.
+    #[serde(default)]
+    pub other_alive: Option<u32>,
     /// The newest record.
     pub newest: Option<Record>,
     /// The commit that the sources are at.

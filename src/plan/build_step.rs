@@ -69,7 +69,7 @@ pub(super) fn build_step(
         flags: build.flags.clone(),
         no_cache: decision.is_some_and(|decision| decision.rebuild),
         pull: image.upstream == Upstream::Float,
-        cache_from: cache_from(family, image, platform),
+        cache_from: cache_from(family, image, platform, builder.exports_cache()),
         cache_to: if builder.exports_cache() {
             cache_to(family, image, platform)
         } else {
@@ -149,9 +149,9 @@ fn own_cache(family: &Family, image: &Image, platform: &Platform) -> String {
     )
 }
 
-fn cache_from(family: &Family, image: &Image, platform: &Platform) -> Vec<String> {
+fn cache_from(family: &Family, image: &Image, platform: &Platform, own: bool) -> Vec<String> {
     let mut from = Vec::new();
-    if family.cache.to == CacheTo::Registry {
+    if own && family.cache.to == CacheTo::Registry {
         from.push(format!(
             "type=registry,ref={}",
             own_cache(family, image, platform)

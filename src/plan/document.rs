@@ -4,7 +4,7 @@ use super::Step;
 use crate::config::Retry;
 use crate::domain::{Digest, Identity, ImageId, Platform, Repository, Tag, Version};
 use crate::facts::PlatformImage;
-use crate::record::Record;
+use crate::record::{AliasPoint, Record};
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,6 +93,9 @@ pub struct Plan {
     pub builder: Option<String>,
     /// Whether the builder keeps attestations and annotations.
     pub attests: bool,
-    /// The record as it will be written first; its states and digests are filled in as the release goes on.
+    /// The record as it will be written first; digests are filled in as the release goes on. Its state is how far an earlier run came.
     pub record: Option<Record>,
+    /// Aliases that are where they should be already, and will stand for this release once it is done.
+    #[serde(default)]
+    pub points: BTreeMap<Tag, AliasPoint>,
 }

@@ -42,6 +42,16 @@ pub enum PlanError {
         /// Where it points.
         digest: Digest,
     },
+    /// An alias points at a release that cannot be compared with the one that is to be made.
+    #[error("alias `{alias}` points at {there}, and it cannot be told whether {version} is newer")]
+    Unordered {
+        /// The alias.
+        alias: Tag,
+        /// The release that it points at.
+        there: Version,
+        /// The release that is to be made.
+        version: Version,
+    },
     /// The version does not follow the family's versioning.
     #[error("{0}")]
     Version(crate::domain::InvalidText),
@@ -127,6 +137,7 @@ impl PlanError {
             | Self::Unfinished { .. }
             | Self::Alive { .. }
             | Self::UnknownAlias { .. }
+            | Self::Unordered { .. }
             | Self::NotPromotable { .. } => ExitCode::Refused,
             Self::NoEmulation { .. } | Self::NotBuilt { .. } => ExitCode::Failed,
             Self::Version(_)
@@ -153,7 +164,7 @@ impl PlanError {
                 "`--force` sets it aside and goes on with this one".to_owned(),
             ],
             Self::Alive { .. } => vec!["wait for it to end, or end it; then run this again".to_owned()],
-            Self::UnknownAlias { alias, .. } => vec![
+            Self::UnknownAlias { alias, .. } | Self::Unordered { alias, .. } => vec![
                 format!("`--adopt` takes `{alias}` over, whatever it points at"),
                 "`--no-promote` writes the release tags and leaves all aliases alone".to_owned(),
             ],

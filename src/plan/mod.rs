@@ -25,3 +25,6 @@ pub use promote::plan_promotion;
 pub use step::{
     Action, AliasStep, AssembleStep, BaseUse, BuildStep, RecordStep, SmokeStep, Step, StepId, TagStep,
 };
+
+#[cfg(test)]
+mod tests;

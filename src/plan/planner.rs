@@ -78,6 +78,12 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         record: (options.goal == Goal::Release)
             .then(|| record(family, facts, options, &selected, &states, &names))
             .flatten(),
+        points: match &options.version {
+            Some(version) if options.goal == Goal::Release => {
+                publish::points(family, facts, options, version, &names, &states)
+            }
+            _ => BTreeMap::new(),
+        },
         steps,
     })
 }
@@ -125,14 +131,18 @@ fn check_rebuilds(family: &Family, options: &Options) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn refuse_other_runs(family: &Family, facts: &Facts, options: &Options) -> Result<(), PlanError> {
+/// Refuses a release while another one, or another run of it, is on its way.
+pub(super) fn refuse_other_runs(family: &Family, facts: &Facts, options: &Options) -> Result<(), PlanError> {
     let version = options.version.as_ref().ok_or(PlanError::NoVersion)?;
     family.versioning.parse(version).map_err(PlanError::Version)?;
-    if let (Some(process), Some(record)) = (facts.alive, &facts.record) {
-        return Err(PlanError::Alive {
-            version: record.version.clone(),
-            process,
-        });
+    let runs = [(facts.alive, &facts.record), (facts.other_alive, &facts.newest)];
+    for (alive, record) in runs {
+        if let (Some(process), Some(record)) = (alive, record) {
+            return Err(PlanError::Alive {
+                version: record.version.clone(),
+                process,
+            });
+        }
     }
     match &facts.newest {
         Some(newest) if newest.version != *version && newest.state.is_unfinished() && !options.force => {
@@ -413,7 +423,6 @@ fn record(
     names: &Names,
 ) -> Option<Record> {
     let version = options.version.clone()?;
-    let version_of_points = version.clone();
     let earlier = facts.record.as_ref();
     let mut images: Vec<RecordImage> = Vec::new();
     for image in selected {
@@ -458,7 +467,7 @@ fn record(
         version,
         family: family.name.clone(),
         repository: family.repository.clone(),
-        state: RecordState::Planned,
+        state: earlier.map_or(RecordState::Planned, |record| record.state),
         started: earlier.map_or(jiff::Timestamp::UNIX_EPOCH, |record| record.started),
         updated: jiff::Timestamp::UNIX_EPOCH,
         holder: None,
@@ -468,7 +477,11 @@ fn record(
         left_out: left_out.map(|image| image.id.clone()).collect(),
         images,
         aliases: earlier.map(|record| record.aliases.clone()).unwrap_or_default(),
-        points: publish::points(family, facts, options, &version_of_points, names, states),
+        points: facts
+            .newest
+            .as_ref()
+            .map(|newest| newest.points.clone())
+            .unwrap_or_default(),
         tools: Tools {
             splitbase: env!("CARGO_PKG_VERSION").to_owned(),
             buildx: told(|builder| &builder.buildx),

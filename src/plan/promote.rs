@@ -5,7 +5,8 @@ use super::{Action, Options, Plan, PlanError, PlanImage, PresenceWord, RecordSte
 use crate::config::Family;
 use crate::domain::{IdentityTags, Version};
 use crate::facts::Facts;
-use crate::record::{AliasPoint, Record, RecordState};
+use crate::record::RecordState;
+use std::collections::BTreeMap;
 
 /// Plans moving every alias of the family to `version`, whose record must say that it stands.
 ///
@@ -25,7 +26,8 @@ pub fn plan_promotion(
         .record
         .as_ref()
         .ok_or_else(|| refused("no record of it is there"))?;
-    if !matches!(record.state, RecordState::Done | RecordState::NotPromoted) {
+    // Where only the aliases of a release that was cut off are missing, promoting it is what finishes it.
+    if matches!(record.state, RecordState::Planned | RecordState::Failed) {
         return Err(refused(
             "it is not finished: run `splitbase release` with it again",
         ));
@@ -35,17 +37,11 @@ pub fn plan_promotion(
         ..options.clone()
     };
     let mut warnings = facts.warnings.clone();
-    let mut record = Record {
-        state: RecordState::Publishing,
-        ..record.clone()
-    };
+    super::planner::refuse_other_runs(family, facts, &options)?;
+    let mut record = record.clone();
     let mut names = Names::default();
     let (mut steps, mut moves, mut images) = (Vec::new(), Vec::new(), Vec::new());
-    let mut points = facts
-        .newest
-        .as_ref()
-        .map(|newest| newest.points.clone())
-        .unwrap_or_default();
+    let mut points = BTreeMap::new();
     for image in &record.images {
         let digest = image
             .digest
@@ -62,25 +58,16 @@ pub fn plan_promotion(
                 .map(|alias| (alias.clone(), image.image.clone())),
         );
         for alias in &image.aliases {
-            match publish::alias_step(
+            moves.extend(publish::alias_step(
                 family,
                 facts,
                 &options,
                 (alias, &image.image),
                 Some(digest),
                 &mut warnings,
-            )? {
-                Some(step) => moves.push(step),
-                None if facts.tags.get(alias) == Some(&digest) => {
-                    points.insert(
-                        alias.clone(),
-                        AliasPoint {
-                            digest,
-                            version: version.clone(),
-                        },
-                    );
-                }
-                None => {}
+            )?);
+            if let Some(point) = publish::point(family, facts, version, alias, digest) {
+                points.insert(alias.clone(), point);
             }
         }
         images.push(PlanImage {
@@ -95,12 +82,20 @@ pub fn plan_promotion(
             aliases: image.aliases.clone(),
         });
     }
-    record.points = points;
+    let held_back = warnings.len() > facts.warnings.len();
+    if moves.is_empty() && held_back {
+        return Err(refused("its aliases are at newer releases already"));
+    }
+    record.points = facts
+        .newest
+        .as_ref()
+        .map(|newest| newest.points.clone())
+        .unwrap_or_default();
     if !moves.is_empty()
         || facts
             .record
             .as_ref()
-            .is_some_and(|record| record.state == RecordState::NotPromoted)
+            .is_some_and(|record| record.state != RecordState::Done)
     {
         let barrier = StepId::record(RecordState::Publishing);
         let push = |steps: &mut Vec<Step>, state, needs, why: &str| {
@@ -145,5 +140,6 @@ pub fn plan_promotion(
         builder: None,
         attests: true,
         record: Some(record),
+        points,
     })
 }

@@ -3,9 +3,9 @@
 use super::images::ImageState;
 use super::{AliasStep, Goal, Options, PlanError, TagStep};
 use crate::config::{Family, Image, Template, render_tag};
-use crate::domain::{Digest, ImageId, Tag, Version};
+use crate::domain::{Digest, ImageId, Tag, Version, Versioning};
 use crate::facts::Facts;
-use crate::record::AliasPoint;
+use crate::record::{AliasPoint, Record, RecordAlias, RecordState};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -167,23 +167,32 @@ pub(super) fn alias_step(
 ) -> Result<Option<(AliasStep, String)>, PlanError> {
     let current = facts.tags.get(alias).copied();
     let version = options.version.as_ref().ok_or(PlanError::NoVersion)?;
-    let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
-    let point = point.filter(|point| Some(point.digest) == current);
-    let why = match (current, point) {
+    if current.is_some() && current == target {
+        return Ok(None);
+    }
+    let there = current.and_then(|current| release_at(facts, alias, current));
+    let order = there.map(|there| family.versioning.compare(version, there));
+    let unordered = order == Some(None) && family.versioning != Versioning::None;
+    let why = match (current, there) {
         (None, _) => "new alias".to_owned(),
-        (Some(_), Some(point))
-            if family.versioning.compare(version, &point.version) == Some(Ordering::Less) =>
-        {
+        (Some(_), Some(there)) if order == Some(Some(Ordering::Less)) => {
             warnings.push(format!(
-                "alias `{alias}` stays at {}, which is newer than {version}",
-                point.version
+                "alias `{alias}` stays at {there}, which is newer than {version}"
             ));
             return Ok(None);
         }
-        (Some(current), _) if Some(current) == target => return Ok(None),
-        (Some(_), Some(point)) => format!("from {}", point.version),
-        (Some(current), None) if options.adopt => format!("`--adopt`: takes it over from {current}"),
-        (Some(current), None) if was_ours(facts, alias, current) => "goes on with what was begun".to_owned(),
+        (Some(_), Some(there)) if !unordered => format!("from {there}"),
+        (Some(current), _) if options.adopt => format!("`--adopt`: takes it over from {current}"),
+        (Some(_), Some(there)) => {
+            return Err(PlanError::Unordered {
+                alias: alias.clone(),
+                there: there.clone(),
+                version: version.clone(),
+            });
+        }
+        (Some(current), None) if was_decided(facts, alias, current) => {
+            "goes on with what was begun".to_owned()
+        }
         (Some(digest), None) => {
             return Err(PlanError::UnknownAlias {
                 alias: alias.clone(),
@@ -200,18 +209,34 @@ pub(super) fn alias_step(
     Ok(Some((step, why)))
 }
 
-/// Whether an unfinished run of this very release moved the alias already, or another record says that it put it there.
-fn was_ours(facts: &Facts, alias: &Tag, current: Digest) -> bool {
+/// The release that put `current` under `alias`, as records know it: the newest one's account, or a release that was cut off.
+fn release_at<'a>(facts: &'a Facts, alias: &Tag, current: Digest) -> Option<&'a Version> {
+    let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
+    let point = point.filter(|point| point.digest == current);
+    let moved = |record: &&Record| {
+        let here = |moved: &RecordAlias| moved.alias == *alias && moved.new == Some(current);
+        record.aliases.iter().any(here)
+    };
     let records = [facts.record.as_ref(), facts.newest.as_ref()];
-    records
-        .into_iter()
-        .flatten()
-        .flat_map(|record| &record.aliases)
-        .any(|moved| moved.alias == *alias && (moved.new == Some(current) || moved.old == Some(current)))
+    let cut_off = || records.into_iter().flatten().find(moved);
+    point
+        .map(|point| &point.version)
+        .or_else(|| cut_off().map(|record| &record.version))
 }
 
-/// Which release each alias points at once nothing but the plan's own alias steps moves it: an alias that is where it should be already
-/// now stands for this version too, unless it stands for a newer one, or the release leaves aliases alone.
+/// Whether an unfinished run of this very release decided to move the alias from where it is.
+fn was_decided(facts: &Facts, alias: &Tag, current: Digest) -> bool {
+    let begun = facts
+        .record
+        .as_ref()
+        .filter(|record| record.state == RecordState::Publishing);
+    let aliases = begun.map(|record| record.aliases.as_slice()).unwrap_or_default();
+    aliases
+        .iter()
+        .any(|moved| moved.alias == *alias && moved.old == Some(current))
+}
+
+/// The aliases that are where they should be already: they stand for this version too, unless they stand for a newer one, or the release leaves aliases alone.
 pub(super) fn points(
     family: &Family,
     facts: &Facts,
@@ -220,34 +245,28 @@ pub(super) fn points(
     names: &Names,
     states: &BTreeMap<ImageId, ImageState<'_>>,
 ) -> BTreeMap<Tag, AliasPoint> {
-    let mut points = facts
-        .newest
-        .as_ref()
-        .map(|newest| newest.points.clone())
-        .unwrap_or_default();
     if !promotes(family, options, &mut Vec::new()) {
-        return points;
+        return BTreeMap::new();
     }
-    for (alias, id) in &names.aliases {
-        let Some(digest) = states.get(id).and_then(ImageState::digest) else {
-            continue;
-        };
-        if facts.tags.get(alias) != Some(&digest) {
-            continue;
-        }
-        let newer = points.get(alias).is_some_and(|point| {
-            point.digest == digest
-                && family.versioning.compare(version, &point.version) == Some(Ordering::Less)
-        });
-        if !newer {
-            points.insert(
-                alias.clone(),
-                AliasPoint {
-                    digest,
-                    version: version.clone(),
-                },
-            );
-        }
-    }
-    points
+    let planned = |id| states.get(id).and_then(ImageState::digest);
+    let aliases = names.aliases.iter();
+    aliases
+        .filter_map(|(alias, id)| Some((alias.clone(), point(family, facts, version, alias, planned(id)?)?)))
+        .collect()
+}
+
+/// That `alias` stands for `version`, if it is at `digest` already and does not stand for a newer one.
+pub(super) fn point(
+    family: &Family,
+    facts: &Facts,
+    version: &Version,
+    alias: &Tag,
+    digest: Digest,
+) -> Option<AliasPoint> {
+    let newer = release_at(facts, alias, digest)
+        .is_some_and(|there| family.versioning.compare(version, there) == Some(Ordering::Less));
+    (facts.tags.get(alias) == Some(&digest) && !newer).then(|| AliasPoint {
+        digest,
+        version: version.clone(),
+    })
 }

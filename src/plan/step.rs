@@ -7,41 +7,43 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-/// Names a step: `build/variant/omos/linux-amd64`, `tag/v1.2.3-omos`, `record/planned`.
+/// Names a step: `build/variant/omos/linux-amd64`, `tag/v1.2.3-omos`, `record/planned`. Shared, because every alias of a family needs
+/// every release tag of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct StepId(String);
+pub struct StepId(Arc<str>);
 
 impl StepId {
     /// The step that builds a platform image.
     #[must_use]
     pub fn build(image: &ImageId, platform: &Platform) -> Self {
-        Self(format!("build/{image}/{}", platform.dashed()))
+        Self(format!("build/{image}/{}", platform.dashed()).into())
     }
 
     /// The step that tests a platform image.
     #[must_use]
     pub fn smoke(image: &ImageId, platform: &Platform) -> Self {
-        Self(format!("smoke/{image}/{}", platform.dashed()))
+        Self(format!("smoke/{image}/{}", platform.dashed()).into())
     }
 
     /// The step that writes the index of an image.
     #[must_use]
     pub fn assemble(image: &ImageId) -> Self {
-        Self(format!("assemble/{image}"))
+        Self(format!("assemble/{image}").into())
     }
 
     /// The step that writes a release tag.
     #[must_use]
     pub fn tag(tag: &Tag) -> Self {
-        Self(format!("tag/{tag}"))
+        Self(format!("tag/{tag}").into())
     }
 
     /// The step that moves an alias.
     #[must_use]
     pub fn alias(alias: &Tag) -> Self {
-        Self(format!("alias/{alias}"))
+        Self(format!("alias/{alias}").into())
     }
 
     /// The step that writes the record in one of its states.
@@ -54,7 +56,7 @@ impl StepId {
             RecordState::NotPromoted => "not-promoted",
             RecordState::Failed => "failed",
         };
-        Self(format!("record/{state}"))
+        Self(format!("record/{state}").into())
     }
 
     /// The id as text.

@@ -393,6 +393,7 @@ pub(super) fn plan() -> Plan {
         builder: Some("multi".to_owned()),
         attests: true,
         record: None,
+        points: BTreeMap::new(),
     }
 }
 

@@ -175,6 +175,10 @@ impl Sink for Live {
                 run,
             } => state.screen.progress(step, stage, *cached, *run),
             Event::Output { step, line } => {
+                // A build tells its stage; of a test, the last line that it printed is all there is to see.
+                if step.as_str().starts_with("smoke/") {
+                    state.screen.progress(step, line, 0, 0);
+                }
                 if self.verbosity == Verbosity::Verbose {
                     let line = text::clean(line);
                     self.above(&state, &format!("{} {line}", paint(FAINT, &format!("{step} |"))));

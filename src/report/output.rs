@@ -99,11 +99,16 @@ impl Output {
 
     /// Writes bytes of a document as they are: JSON.
     pub fn write_raw(&self, bytes: &[u8]) {
+        self.write_with(|writer| writer.write_all(bytes));
+    }
+
+    /// Writes a document that is made while it is written, so that a large one never is in memory whole. Nobody else writes meanwhile.
+    pub fn write_with(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.closed {
             return;
         }
-        let written = inner.writer.write_all(bytes).and_then(|()| inner.writer.flush());
+        let written = write(&mut inner.writer).and_then(|()| inner.writer.flush());
         if let Err(error) = written {
             inner.closed = true;
             if error.kind() != io::ErrorKind::BrokenPipe {

@@ -115,7 +115,10 @@ pub(crate) fn ending(
     if cached + run > 0 {
         let _ = write!(ending, " ({cached} cached, {run} run)");
     }
-    let message = text::clean(message);
+    let mut message = text::clean(message);
+    if matches!(outcome, StepOutcome::Done | StepOutcome::Adopted) {
+        message = text::short_digests(&message);
+    }
     if !message.is_empty() {
         ending.push_str(": ");
         ending.push_str(&message);

@@ -34,6 +34,20 @@ const fn reorders(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// `text` with each digest cut to its first 12 digits.
+#[must_use]
+pub fn short_digests(text: &str) -> String {
+    const PREFIX: &str = "sha256:";
+    let mut parts = text.split(PREFIX);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let kept = if digits == 64 { 12 } else { digits };
+        short.extend([PREFIX, &part[..kept], &part[digits..]]);
+    }
+    short
+}
+
 /// How many columns `text` takes on a terminal.
 #[must_use]
 pub fn width(text: &str) -> usize {
@@ -158,6 +172,14 @@ pub fn count(count: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digests_are_cut_and_nothing_else() {
+        let whole = crate::domain::Digest::of(b"");
+        let text = format!("a {whole}, b sha256:12 c");
+        assert_eq!(short_digests(&text), "a sha256:e3b0c44298fc, b sha256:12 c");
+        assert_eq!(short_digests("none"), "none");
+    }
     use proptest::prelude::*;
 
     #[test]

@@ -3,11 +3,32 @@
 use super::oci::{self, Descriptor, ImageConfig, ImageManifest, Index};
 use super::{FailureClass, Presence, RawManifest, Reference, Target, TargetError};
 use crate::domain::{Digest, Identity, Platform, Repository};
-use crate::facts::PlatformImage;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Largest config that is read, in bytes.
 const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
+
+/// A platform image as a registry holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformImage {
+    /// Its own manifest. The digest of this descriptor is the **platform digest**.
+    pub manifest: Descriptor,
+    /// Its attestation manifest, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Descriptor>,
+    /// The platform digest of the base that it was built on, as its annotation (or label) says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Digest>,
+}
+
+impl PlatformImage {
+    /// The platform digest.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.manifest.digest
+    }
+}
 
 /// What stands under a tag, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,18 +1,27 @@
 //! Builds the HTTP client: TLS by rustls with the system's certificates, proxies from the environment, bounded times.
 
 use crate::environment::Environment;
+use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(60);
 /// Hosts that no proxy is ever asked for.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
-/// A client that never follows redirects by itself: who follows one must decide anew which credentials go along.
+/// Whether requests to `address` need no TLS at all: neither its server nor a proxy wants it. Reading the system's certificates takes longer
+/// than most answers.
+pub(super) fn is_plain(environment: &Environment, address: &Url) -> bool {
+    address.scheme() == "http" && proxies(environment).is_ok_and(|proxies| proxies.is_empty())
+}
+
+/// A client that never follows redirects by itself: who follows one must decide anew which credentials go along. A `plain` one trusts no
+/// certificate, and is for plain HTTP only.
 ///
 /// # Errors
 /// The text says which proxy, or what of TLS, could not be used.
-pub(super) fn build(environment: &Environment) -> Result<reqwest::Client, String> {
+pub(super) fn build(environment: &Environment, plain: bool) -> Result<reqwest::Client, String> {
     // Another part of the program may have been first; any provider will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -23,6 +32,14 @@ pub(super) fn build(environment: &Environment) -> Result<reqwest::Client, String
         .no_proxy();
     for proxy in proxies(environment)? {
         builder = builder.proxy(proxy);
+    }
+    if plain
+        && let Some(provider) = rustls::crypto::CryptoProvider::get_default()
+        && let Ok(config) = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
+            .with_safe_default_protocol_versions()
+    {
+        let nobody = config.with_root_certificates(rustls::RootCertStore::empty());
+        builder = builder.tls_backend_preconfigured(nobody.with_no_client_auth());
     }
     builder
         .build()

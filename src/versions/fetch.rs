@@ -15,11 +15,15 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
 
+type Client = Arc<OnceLock<Result<reqwest::Client, String>>>;
+
 /// The HTTP client of the version sources. It is set up when it is first used; clones share it.
 #[derive(Clone)]
 pub struct Http {
     environment: Environment,
-    client: Arc<OnceLock<Result<reqwest::Client, String>>>,
+    client: Client,
+    /// For plain HTTP: it has no certificates to read.
+    plain: Client,
     largest: u64,
 }
 
@@ -29,7 +33,8 @@ impl Http {
     pub fn new(environment: &Environment) -> Self {
         Self {
             environment: environment.clone(),
-            client: Arc::default(),
+            client: Client::default(),
+            plain: Client::default(),
             largest: LARGEST,
         }
     }
@@ -41,9 +46,11 @@ impl Http {
         self
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Failure> {
-        self.client
-            .get_or_init(|| client::build(&self.environment))
+    fn client(&self, address: &Url) -> Result<&reqwest::Client, Failure> {
+        let plain = client::is_plain(&self.environment, address);
+        let client = if plain { &self.plain } else { &self.client };
+        client
+            .get_or_init(|| client::build(&self.environment, plain))
             .as_ref()
             .map_err(|reason| Failure::permanent(reason.clone()))
     }
@@ -56,10 +63,10 @@ impl Http {
         headers: &HeaderMap,
         authorization: impl Fn(&Url) -> Option<HeaderValue>,
     ) -> Result<reqwest::Response, Failure> {
-        let client = self.client()?;
         let mut address = address.clone();
         for _ in 0..=REDIRECTS {
-            let mut request = client
+            let mut request = self
+                .client(&address)?
                 .request(method.clone(), address.clone())
                 .headers(headers.clone());
             if let Some(value) = authorization(&address) {

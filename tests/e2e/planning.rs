@@ -55,6 +55,8 @@ fn e2e_plan_dry_run_writes_nothing_and_shows_the_exact_commands() {
         splitbase.ok(&["release", "v1.0.0", "--dry-run"]).stdout,
         planned.stdout
     );
+    let document = splitbase.json(&["release", "v1.0.0", "--dry-run"]);
+    assert_eq!(document, splitbase.json(&["plan", "v1.0.0", "--dry-run"]));
     assert_eq!(registry.writes(), []);
     assert_eq!(tree(family.folder()), before);
     assert_eq!(tree(temporary.path()).len(), 1, "only the folder itself");
@@ -221,6 +223,12 @@ fn e2e_plan_saved_is_refused_by_name_where_something_changed() {
         .run(&["release", "v1.0.2", "--plan", "plan.json"])
         .expect(7);
     run.says("v1.0.1").says("v1.0.2");
+    // A plan that releases nothing.
+    splitbase.ok(&["plan", "--save", "none.json"]);
+    splitbase
+        .run(&["release", "--plan", "none.json"])
+        .expect(2)
+        .says("no version");
     // A release tag.
     let crane =
         |from: &str, to: &str| drop(program("crane", &["tag", &family.reference(&registry, from), to]));

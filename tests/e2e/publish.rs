@@ -92,9 +92,24 @@ fn e2e_publish_without_promotion_and_promote_later() {
     family.append("marker", "changed\n");
     splitbase.ok(&["release", "v1.1.0"]);
     let latest = family.digest(&registry, "latest");
-    let run = splitbase.ok(&["promote", "v1.0.0", "--yes"]);
-    run.says("stays at v1.1.0");
-    assert_eq!(family.digest(&registry, "latest"), latest);
+    registry.requests();
+    let run = splitbase.run(&["promote", "v1.0.0", "--yes"]).expect(7);
+    run.says("its aliases are at newer releases already");
+    // Nor does an alias that both share come to stand for the older one.
+    family.replace("variants.toml", "KIND = \"base\"", "KIND = \"changed\"");
+    splitbase.ok(&["release", "v1.2.0", "--no-promote"]);
+    family.replace("variants.toml", "KIND = \"changed\"", "KIND = \"more\"");
+    splitbase.ok(&["release", "v1.3.0"]);
+    splitbase
+        .run(&["promote", "v1.2.0", "--yes"])
+        .expect(7)
+        .says("newer releases");
+    assert_eq!(family.record(&registry, "v1.2.0")["state"], "not-promoted");
+    assert_eq!(
+        family.digest(&registry, "latest"),
+        family.digest(&registry, "v1.3.0")
+    );
+    assert_ne!(family.digest(&registry, "latest"), latest);
 }
 
 #[test]
@@ -153,6 +168,22 @@ fn e2e_publish_writes_a_release_tag_once() {
     );
     assert_eq!(family.digest(&registry, "v1.0.0"), before);
 
+    let report = splitbase
+        .run(&["release", "v1.0.0", "-o", "json"])
+        .expect(7)
+        .json();
+    assert_eq!(
+        (&report["outcome"], &report["exit_code"]),
+        (&"refused".into(), &7.into())
+    );
+    assert!(
+        report["failures"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("`v1.0.0`"),
+        "{report}"
+    );
+
     let run = splitbase.ok(&["release", "v1.0.0", "--force"]);
     run.says(&before);
     assert_ne!(family.digest(&registry, "v1.0.0"), before);
@@ -204,7 +235,7 @@ fn e2e_publish_takes_over_foreign_tags_only_when_told() {
 fn e2e_publish_refuses_another_version_while_one_is_unfinished() {
     let registry = Registry::start();
     let family = Family::new(&registry);
-    family.append("Dockerfile.base", "RUN sleep 3\n");
+    family.append("Dockerfile.base", "RUN sleep 6\n");
     let splitbase = family.splitbase();
     let mut running = splitbase.start(&["release", "v1.0.0"]);
     running.wait_for_start("build/base/linux-amd64");

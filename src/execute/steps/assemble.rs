@@ -8,7 +8,7 @@ use crate::facts::PlatformImage;
 use crate::plan::AssembleStep;
 use crate::target::images::{contents, required};
 use crate::target::oci::{self, Descriptor, Index};
-use crate::target::{RawManifest, Target};
+use crate::target::{Presence, RawManifest, Reference, Target};
 use std::collections::BTreeMap;
 
 /// Writes the index of `step` from the platform images that are used.
@@ -17,7 +17,16 @@ pub(in super::super) async fn assemble<E: Effects>(
     step: &AssembleStep,
 ) -> Result<Done, StepFailure> {
     let target = run.effects.target();
-    let mut children = match step.extends {
+    // Another runner may have written the index for its platforms since the plan was made: it is only ever extended.
+    let there = match target
+        .resolve(&step.repository, &Reference::from(&step.tag))
+        .await
+    {
+        Presence::Present(digest) => Some(digest),
+        Presence::Absent => step.extends,
+        Presence::Unknown(error) => return Err(error.into()),
+    };
+    let mut children = match there {
         Some(digest) => {
             let raw = required(target, &step.repository, digest).await?;
             contents(target, &step.repository, &raw, false).await?.platforms

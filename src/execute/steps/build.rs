@@ -110,7 +110,7 @@ async fn attempts<E: Effects>(
             Err(failure) => failure,
         };
         let pause = match failure.again {
-            Again::Transient => run.retry.pause_after(tries),
+            Again::Transient | Again::Push => run.retry.pause_after(tries),
             Again::WithoutCacheFrom if !attempt.without_cache_from => {
                 attempt.without_cache_from = true;
                 Some(std::time::Duration::ZERO)
@@ -145,8 +145,8 @@ async fn attempts<E: Effects>(
             failure.reason.clone(),
             pause,
         );
-        // What was built is in the cache now, and is to be pushed, not built again.
-        attempt.no_cache = step.no_cache && failure.again != Again::Transient;
+        // What was built is in the cache now, and is to be pushed, not built again. Before that the cache holds what is not wanted.
+        attempt.no_cache &= failure.again != Again::Push;
         tokio::select! {
             () = run.effects.pause(pause) => {}
             () = run.cancel.cancelled() => return Err(StepFailure::interrupted()),

@@ -23,6 +23,12 @@ pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) 
     put(run, &step.image, &step.repository, &step.alias).await
 }
 
+/// What somebody else did since the plan was made is found before the first tag is written, not between tags and aliases.
+pub(super) async fn still_as_planned<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    run.tags_checked.get_or_init(|| check_tags(run)).await.clone()?;
+    check_aliases(run).await
+}
+
 /// Release tags are written once: somebody may have written one since the plan was made.
 async fn check_tags<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
     let steps = run.plan.steps.iter().filter_map(|step| match &step.action {

@@ -3,6 +3,7 @@
 use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
+use super::super::scheduler::Ended;
 use crate::domain::{Digest, ExitCode, Repository, Tag};
 use crate::plan::{Action, PlanImage, RecordStep};
 use crate::record::{ARTIFACT_TYPE, AliasPoint, Record, RecordAlias, RecordPlatform, RecordState};
@@ -22,11 +23,12 @@ pub(in super::super) async fn record<E: Effects>(
     if step.state == RecordState::Publishing {
         barrier(run).await?;
     }
-    write(run, step.state).await?;
-    Ok(Done::of("written"))
+    write(run, step.state, Ended::Well).await?;
+    Ok(Done::of(String::new()))
 }
 
-/// Every image has its index, and every tested platform has the receipt of today's test on the very digest that is in it.
+/// Every image has its index, every tested platform has the receipt of today's test on the very digest that is in it, and release tags and
+/// aliases are where the plan saw them.
 async fn barrier<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
     let checks = run
         .plan
@@ -66,11 +68,32 @@ async fn barrier<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
             return Err(StepFailure::new(ExitCode::Failed, message));
         }
     }
-    Ok(())
+    super::publish::still_as_planned(run).await
+}
+
+/// The last word of a run that published nothing: what an earlier run of this release published goes on standing; where there is nothing,
+/// it stands in nobody's way, and its pins stay for the next run. Nothing is said where this run wrote no record, or somebody else has
+/// written it since: then it is theirs.
+pub(in super::super) async fn give_up<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    let recorded = run.state.lock().recorded;
+    let (Some(ours), Some(version)) = (recorded, &run.plan.version) else {
+        return Ok(());
+    };
+    let tag = Reference::from(&Tag::record(version));
+    match run.effects.target().resolve(&run.plan.repository, &tag).await {
+        Presence::Present(digest) if digest == ours => {}
+        _ => return Ok(()),
+    }
+    let earlier = run.plan.record.as_ref().map(|record| record.state);
+    let state = match earlier {
+        None | Some(RecordState::Planned | RecordState::Failed) => RecordState::Failed,
+        Some(state @ (RecordState::Publishing | RecordState::Done | RecordState::NotPromoted)) => state,
+    };
+    write(run, state, Ended::Badly).await
 }
 
 /// Fills in what has come to be known, and writes the record under its own tag and as the newest.
-pub(in super::super) async fn write<E: Effects>(run: &Run<E>, state: RecordState) -> Result<(), StepFailure> {
+async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Result<(), StepFailure> {
     let record = {
         let mut inner = run.state.lock();
         let Some(mut record) = inner.record.clone() else {
@@ -98,7 +121,18 @@ pub(in super::super) async fn write<E: Effects>(run: &Run<E>, state: RecordState
                 inner.indexes.get(&image.image).copied(),
             );
         }
-        aliases(run, &mut record, &inner.indexes, state);
+        if ended == Ended::Well {
+            aliases(run, &mut record, &inner.indexes, state);
+        } else if matches!(state, RecordState::Done | RecordState::NotPromoted) {
+            // Images were to be added to a release that stands: it goes on standing without them.
+            let missing: Vec<_> = record
+                .images
+                .extract_if(.., |image| image.digest.is_none())
+                .collect();
+            record
+                .left_out
+                .extend(missing.into_iter().map(|image| image.image));
+        }
         inner.record = Some(record.clone());
         record
     };
@@ -113,23 +147,6 @@ pub(in super::super) async fn write<E: Effects>(run: &Run<E>, state: RecordState
     .await?;
     run.state.lock().recorded = Some(written);
     Ok(())
-}
-
-/// Says in the record that the release failed, before anything was published: it stands in nobody's way, and its pins stay for the next run.
-/// Not where somebody else has written the record since: then it is theirs.
-pub(in super::super) async fn give_up<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
-    let (recorded, version) = {
-        let state = run.state.lock();
-        (state.recorded, run.plan.version.clone())
-    };
-    let (Some(ours), Some(version)) = (recorded, version) else {
-        return Ok(());
-    };
-    let tag = Reference::from(&Tag::record(&version));
-    match run.effects.target().resolve(&run.plan.repository, &tag).await {
-        Presence::Present(digest) if digest == ours => write(run, RecordState::Failed).await,
-        _ => Ok(()),
-    }
 }
 
 type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
@@ -160,6 +177,9 @@ fn aliases<E: Effects>(
     indexes: &BTreeMap<crate::domain::ImageId, Digest>,
     state: RecordState,
 ) {
+    if state == RecordState::Done {
+        record.points.extend(run.plan.points.clone());
+    }
     for step in &run.plan.steps {
         let Action::Alias(step) = &step.action else {
             continue;

@@ -214,6 +214,14 @@ fn environment(instruction: &Instruction, escape: char, variables: &mut Variable
     }
 }
 
+/// Whether [`Checks::paths`] count at all: not where nothing is taken from the context, or all of it while all of it is an input.
+#[must_use]
+pub fn needs_paths(file: &Dockerfile, inputs: Option<&[Utf8PathBuf]>) -> bool {
+    let everything = |source: &String| inputs.is_none() && matches!(source.as_str(), "." | "./" | "/");
+    let mut sources = file.instructions.iter().flat_map(local_sources);
+    sources.any(|source| !everything(&source))
+}
+
 /// What an instruction takes from the main context, as written.
 fn local_sources(instruction: &Instruction) -> Vec<String> {
     match instruction.keyword.as_str() {

@@ -245,13 +245,11 @@ impl Registry {
             if request.bounded {
                 builder = builder.timeout(self.0.options.request_timeout);
             }
-            tracing::debug!(method = %request.method, host = url.host_str(), path = url.path(), "request");
             let response = builder
                 .send()
                 .await
                 .map_err(|error| Failure::of(operation, &error))?;
             let status = response.status();
-            tracing::debug!(status = status.as_u16(), path = url.path(), "answer");
             let location = response
                 .headers()
                 .get(LOCATION)

@@ -1,21 +1,23 @@
 //! Gathering facts: as much side by side as their needs allow.
 
-use super::{Facts, GatherError, identities, probe, sources};
+use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, Upstream, VersionSource};
 use crate::domain::{Digest, ImageId, Platform, Tag};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
+use crate::facts::Facts;
 use crate::holder;
-use crate::inputs::Collected;
+use crate::inputs::{Collected, InputEntry};
 use crate::plan::{Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
 use crate::target::images::{contents, required};
 use crate::target::{Presence, Target};
 use crate::versions::{self, Given, Lock, Resolved};
-use futures_util::future::{OptionFuture, try_join_all};
+use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Where pinned versions and digests come from, in the order in which they win.
@@ -58,6 +60,41 @@ pub async fn gather<T: Target>(
     world: &World<'_, T>,
 ) -> Result<Facts, GatherError> {
     check_sets(family, pins)?;
+    // Nothing but the plan waits for the builder; whether it is asked at all is known once the record is.
+    let (tell, told) = oneshot::channel();
+    let builder = async {
+        match told.await {
+            Ok(true) => Ok(Some(inspect(world).await)),
+            _ => Ok(None),
+        }
+    };
+    let ((mut facts, bases), inspected) =
+        tokio::try_join!(without_builder(family, options, pins, world, tell), builder)?;
+    let builds = needs_builder(family, &facts, options);
+    facts.builder = match inspected {
+        Some(Ok(builder)) => Some(builder),
+        // A plan that builds nothing needs no builder: the error is told only when one is needed.
+        Some(Err(error)) if builds => return Err(error),
+        None if builds => Some(inspect(world).await?),
+        Some(Err(_)) | None => None,
+    };
+    if builds {
+        check_bases(family, &bases, &facts, world.target).await?;
+    }
+    Ok(facts)
+}
+
+/// References that are built upon, by image.
+type Bases = BTreeMap<ImageId, Vec<String>>;
+
+/// All facts but the builder, and what the images are built upon. `tell` is told whether the builder will most likely be needed.
+async fn without_builder<T: Target>(
+    family: &Family,
+    options: &Options,
+    pins: &Pins,
+    world: &World<'_, T>,
+    tell: oneshot::Sender<bool>,
+) -> Result<(Facts, Bases), GatherError> {
     let images: Vec<&Image> = family.images.iter().collect();
     let names = publish::names(family, &images, options)?;
     let tags = names
@@ -76,14 +113,12 @@ pub async fn gather<T: Target>(
         let stands = record.as_ref().is_some_and(|record: &Record| {
             matches!(record.state, RecordState::Done | RecordState::NotPromoted)
         });
-        let early = !stands && options.goal != Goal::Smoke;
-        let inspected: OptionFuture<_> = early.then(|| inspect(world)).into();
-        let versions = resolve(family, pins, record.as_ref(), world);
-        let (versions, builder) = tokio::join!(versions, inspected);
-        Ok::<_, GatherError>((record, newest, versions?, builder))
+        let _ = tell.send(!stands && options.goal != Goal::Smoke);
+        let versions = resolve(family, pins, record.as_ref(), world).await?;
+        Ok::<_, GatherError>((record, newest, versions))
     };
     let revision = sources::revision(family, world.environment, &world.cancel);
-    let (sources, tags, (record, newest, versions, inspected), revision) =
+    let (sources, tags, (record, newest, versions), revision) =
         tokio::try_join!(collected, tags, begun, async { Ok(revision.await) })?;
 
     let mut facts = Facts {
@@ -92,6 +127,7 @@ pub async fn gather<T: Target>(
         builder: None,
         tags,
         alive: alive(record.as_ref()),
+        other_alive: alive(newest.as_ref()),
         record,
         newest,
         revision,
@@ -115,8 +151,19 @@ pub async fn gather<T: Target>(
         identities::image_facts(family, &images, &files, &sources.upstream, &facts, options)?;
     facts.images = found;
     facts.warnings.extend(warnings);
+    set_smoke_identities(family, &mut facts, &sources.smoke);
+    let probes = facts.images.iter_mut().filter_map(|fact| {
+        let image = family.image(&fact.image)?;
+        Some(probe::image(world.target, repository, image, fact))
+    });
+    try_join_all(probes).await?;
+    Ok((facts, sources.bases))
+}
+
+/// Which test each image has: of its files, its settings, and the versions that it expects.
+fn set_smoke_identities(family: &Family, facts: &mut Facts, files: &BTreeMap<ImageId, Vec<InputEntry>>) {
     for fact in &mut facts.images {
-        fact.smoke = sources.smoke.get(&fact.image).and_then(|smoke| {
+        fact.smoke = files.get(&fact.image).and_then(|smoke| {
             let image = family.image(&fact.image)?;
             let expected = image
                 .versions
@@ -134,23 +181,6 @@ pub async fn gather<T: Target>(
             ))
         });
     }
-    let probes = facts.images.iter_mut().filter_map(|fact| {
-        let image = family.image(&fact.image)?;
-        Some(probe::image(world.target, repository, image, fact))
-    });
-    try_join_all(probes).await?;
-    let builds = needs_builder(family, &facts, options);
-    facts.builder = match inspected {
-        Some(Ok(builder)) => Some(builder),
-        // A plan that builds nothing needs no builder: the error is told only when one is needed.
-        Some(Err(error)) if builds => return Err(error),
-        None if builds => Some(inspect(world).await?),
-        Some(Err(_)) | None => None,
-    };
-    if builds {
-        check_bases(family, &sources.bases, &facts, world.target).await?;
-    }
-    Ok(facts)
 }
 
 async fn inspect<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherError> {
@@ -180,7 +210,7 @@ pub(super) fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError
     })
 }
 
-async fn records<T: Target>(
+pub(super) async fn records<T: Target>(
     target: &T,
     family: &Family,
     options: &Options,
@@ -235,7 +265,8 @@ pub(super) fn known_versions(
         let from_plan = pins.plan.as_ref().and_then(|(versions, _)| versions.get(name));
         let from_record = record
             .filter(|_| !pins.re_resolve)
-            .and_then(|record| record.versions.get(name));
+            .and_then(|record| record.versions.get(name))
+            .filter(|pinned| still_meant(pinned, source));
         let locked = pins
             .lock
             .as_ref()
@@ -261,6 +292,18 @@ pub(super) fn known_versions(
         }
     }
     Ok((known, open))
+}
+
+/// A pin holds as long as the file asks for the same thing; where it was given by hand, it holds anyhow.
+fn still_meant(pinned: &Resolved, source: &VersionSource) -> bool {
+    if let VersionSource::Value { value } = source {
+        // That does not float: the file itself is the pin.
+        return pinned.version == *value;
+    }
+    let by_hand = [Given::Set, Given::Lock]
+        .iter()
+        .any(|given| given.word() == pinned.source);
+    by_hand || pinned.source == versions::source_text(source)
 }
 
 /// The digest of every image outside the family that is pinned.
@@ -293,7 +336,7 @@ pub(super) async fn upstream<T: Target>(
 /// when the pin is a single manifest.
 async fn check_bases<T: Target>(
     family: &Family,
-    bases: &BTreeMap<ImageId, Vec<String>>,
+    bases: &Bases,
     facts: &Facts,
     target: &T,
 ) -> Result<(), GatherError> {
@@ -361,97 +404,8 @@ pub(super) fn known_upstream<'a>(
     (known, open)
 }
 
-/// The record of `version` and the newest one, and what stands under the aliases and release tags that the record names: all that
-/// [`crate::plan::plan_promotion`] needs.
-///
-/// # Errors
-/// The registry could not be read.
-pub async fn gather_promotion<T: Target>(
-    family: &Family,
-    version: &crate::domain::Version,
-    target: &T,
-) -> Result<Facts, GatherError> {
-    let options = Options {
-        version: Some(version.clone()),
-        ..Options::default()
-    };
-    let (record, newest) = records(target, family, &options).await?;
-    let images = record
-        .as_ref()
-        .map(|record| record.images.as_slice())
-        .unwrap_or_default();
-    let tags = images
-        .iter()
-        .flat_map(|image| image.tags.iter().chain(&image.aliases))
-        .cloned();
-    let tags = probe::current_tags(target, &family.repository, tags).await?;
-    let alive = alive(record.as_ref());
-    Ok(Facts {
-        tags,
-        record,
-        alive,
-        newest,
-        ..Facts::default()
-    })
-}
-
-/// What `status` shows.
-#[derive(Debug)]
-pub struct StatusFacts {
-    /// The newest record.
-    pub newest: Option<Record>,
-    /// The aliases of the family as the newest release has them, and those that records know beside.
-    pub aliases: Vec<(Tag, ImageId)>,
-    /// What stands under them; absent ones are left out.
-    pub tags: BTreeMap<Tag, Digest>,
-}
-
-/// Gathers what `status` shows.
-///
-/// # Errors
-/// The registry could not be read.
-pub async fn gather_status<T: Target>(family: &Family, target: &T) -> Result<StatusFacts, GatherError> {
-    let newest = probe::record(target, &family.repository, &Tag::newest_record()).await?;
-    let mut aliases: Vec<(Tag, ImageId)> = Vec::new();
-    let mut add = |alias: &Tag, image: &ImageId| {
-        if aliases.iter().all(|(known, _)| known != alias) {
-            aliases.push((alias.clone(), image.clone()));
-        }
-    };
-    for image in &family.images {
-        // Aliases without a version in them are known before there is a release.
-        for alias in image.aliases.iter().filter_map(|template| {
-            let fixed = |name: &str| match name {
-                "variant" => Some(image.id.name().to_owned()),
-                "image" => Some(image.id.dashed()),
-                "family" => Some(family.name.clone()),
-                _ => None,
-            };
-            template.render(fixed).ok()?.parse().ok()
-        }) {
-            add(&alias, &image.id);
-        }
-    }
-    for image in newest.iter().flat_map(|newest| &newest.images) {
-        for alias in &image.aliases {
-            add(alias, &image.image);
-        }
-    }
-    let tags = probe::current_tags(
-        target,
-        &family.repository,
-        aliases.iter().map(|(alias, _)| alias.clone()),
-    )
-    .await?;
-    Ok(StatusFacts {
-        newest,
-        aliases,
-        tags,
-    })
-}
-
 /// The process on this machine that is making the release of this record right now.
-fn alive(record: Option<&Record>) -> Option<u32> {
+pub(super) fn alive(record: Option<&Record>) -> Option<u32> {
     let record = record.filter(|record| record.state.is_unfinished())?;
     holder::alive(record.holder.as_ref()?)
 }

@@ -4,10 +4,13 @@ use super::{DockerfileProblem, GatherError};
 use crate::config::{BuildContext, Family, Image};
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
 use crate::environment::Environment;
-use crate::inputs::dockerfile::{Checks, Dockerfile, Reference as External, Role, Scope, check, references};
+use crate::inputs::dockerfile::{
+    Checks, Dockerfile, Reference as External, Role, Scope, check, needs_paths, references,
+};
 use crate::inputs::{self, Collected, InputEntry, InputError, Request};
 use crate::process::{self, Command, Ended};
 use crate::target::Reference;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,37 +31,66 @@ pub struct Sources {
     pub problems: Vec<DockerfileProblem>,
 }
 
-/// Reads the sources of all images of the family, each on a thread of its own.
+/// Reads the sources of all images of the family, on threads of their own. Images with the same inputs share one reading of them.
 ///
 /// # Errors
 /// Something is missing, or cannot be read.
 pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
     let shared = Arc::new(family.clone());
-    let tasks: Vec<_> = family
-        .images
-        .iter()
-        .map(|image| {
-            let (family, image) = (shared.clone(), image.clone());
-            tokio::task::spawn_blocking(move || collect_one(&family, &image))
+    let mut groups: BTreeMap<Group<'_>, Vec<usize>> = BTreeMap::new();
+    for (at, image) in family.images.iter().enumerate() {
+        groups.entry(group(family, image)).or_default().push(at);
+    }
+    // In the order of the family, so that of several errors always the same one is told.
+    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    groups.sort_unstable();
+    let tasks: Vec<_> = groups
+        .into_iter()
+        .map(|group| {
+            let family = shared.clone();
+            tokio::task::spawn_blocking(move || collect_group(&family, &group))
         })
         .collect();
     let mut sources = Sources::default();
-    for (task, image) in tasks.into_iter().zip(&family.images) {
-        let one = task
+    for task in tasks {
+        let found = task
             .await
             .map_err(|error| GatherError::Worker(error.to_string()))??;
-        sources.collected.insert(image.id.clone(), one.collected);
-        sources.upstream.insert(image.id.clone(), one.upstream);
-        sources.bases.insert(image.id.clone(), one.bases);
-        sources.problems.extend(one.problems);
-        if let Some(smoke) = one.smoke {
-            sources.smoke.insert(image.id.clone(), smoke);
+        for (id, one) in found {
+            sources.collected.insert(id.clone(), one.collected);
+            sources.upstream.insert(id.clone(), one.upstream);
+            sources.bases.insert(id.clone(), one.bases);
+            sources.problems.extend(one.problems);
+            if let Some(smoke) = one.smoke {
+                sources.smoke.insert(id, smoke);
+            }
         }
     }
     // Images of one Dockerfile share its problems.
     sources.problems.sort();
     sources.problems.dedup();
     Ok(sources)
+}
+
+/// All that says which files an image is made and tested of.
+type Group<'a> = (
+    &'a Utf8Path,
+    &'a Utf8Path,
+    Option<&'a [Utf8PathBuf]>,
+    Vec<(&'a str, &'a Utf8Path)>,
+    Option<&'a [Utf8PathBuf]>,
+);
+
+fn group<'a>(family: &'a Family, image: &'a Image) -> Group<'a> {
+    let request = Request::new(&family.root, image);
+    let smoke = image.smoke.as_ref().map(|smoke| smoke.inputs.as_slice());
+    (
+        request.context,
+        request.dockerfile,
+        request.inputs,
+        request.contexts,
+        smoke,
+    )
 }
 
 struct One {
@@ -69,53 +101,67 @@ struct One {
     problems: Vec<DockerfileProblem>,
 }
 
-fn collect_one(family: &Family, image: &Image) -> Result<One, GatherError> {
-    let failed = |error| GatherError::Input(image.id.clone(), error);
-    let request = Request::new(&family.root, image);
+/// Reads the sources of images that are made of the same files, at these places in the family.
+fn collect_group(family: &Family, group: &[usize]) -> Result<Vec<(ImageId, One)>, GatherError> {
+    let mut images = group.iter().filter_map(|at| family.images.get(*at)).peekable();
+    let Some(first) = images.peek() else {
+        return Ok(Vec::new());
+    };
+    let failed = |error| GatherError::Input(first.id.clone(), error);
+    let request = Request::new(&family.root, first);
     let collected = inputs::collect(&request).map_err(failed)?;
-    let smoke = match &image.smoke {
+    let smoke = match &first.smoke {
         Some(smoke) => Some(inputs::collect_files(&family.root, &smoke.inputs).map_err(failed)?),
         None => None,
     };
-    let (external, problems) = dockerfile(family, image, &request)?;
-    let mut bases: Vec<String> = external
-        .iter()
-        .filter(|reference| reference.role == Role::From && !reference.other_platform)
-        .map(|reference| reference.image.clone())
-        .collect();
-    bases.dedup();
-    let mut upstream: Vec<String> = external.into_iter().map(|reference| reference.image).collect();
-    upstream.extend(image.build.contexts.values().filter_map(|context| match context {
-        BuildContext::Image(reference) => Some(reference.clone()),
-        BuildContext::Folder(_) => None,
-    }));
-    upstream.sort();
-    upstream.dedup();
-    Ok(One {
-        collected,
-        smoke,
-        upstream,
-        bases,
-        problems,
-    })
+    let file = Dockerfile::parse(&dockerfile_text(&request).map_err(failed)?);
+    let paths = if needs_paths(&file, request.inputs) {
+        inputs::context_paths(&request).map_err(failed)?
+    } else {
+        Vec::new()
+    };
+    let read = images.map(|image| {
+        let (external, problems) = dockerfile(image, &file, &paths);
+        let built_upon = |reference: &&External| reference.role == Role::From && !reference.other_platform;
+        let mut bases: Vec<String> = external
+            .iter()
+            .filter(built_upon)
+            .map(|reference| reference.image.clone())
+            .collect();
+        bases.dedup();
+        let mut upstream: Vec<String> = external.into_iter().map(|reference| reference.image).collect();
+        upstream.extend(image.build.contexts.values().filter_map(|context| match context {
+            BuildContext::Image(reference) => Some(reference.clone()),
+            BuildContext::Folder(_) => None,
+        }));
+        upstream.sort();
+        upstream.dedup();
+        let one = One {
+            collected: collected.clone(),
+            smoke: smoke.clone(),
+            upstream,
+            bases,
+            problems,
+        };
+        (image.id.clone(), one)
+    });
+    Ok(read.collect())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the Dockerfile is an input, and small")]
+fn dockerfile_text(request: &Request<'_>) -> Result<String, InputError> {
+    let path = request.root.join(request.dockerfile);
+    match std::fs::read(&path) {
+        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Err(source) => Err(InputError::Read {
+            path: path.into(),
+            source,
+        }),
+    }
 }
 
 /// What the Dockerfile of `image` builds on from outside, and what is wrong with it.
-#[expect(clippy::disallowed_methods, reason = "the Dockerfile is an input, and small")]
-fn dockerfile(
-    family: &Family,
-    image: &Image,
-    request: &Request<'_>,
-) -> Result<(Vec<External>, Vec<DockerfileProblem>), GatherError> {
-    let failed = |error| GatherError::Input(image.id.clone(), error);
-    let path = family.root.join(&image.dockerfile);
-    let text = std::fs::read(&path).map_err(|error| {
-        failed(InputError::Read {
-            path: path.clone().into(),
-            source: error,
-        })
-    })?;
-    let file = Dockerfile::parse(&String::from_utf8_lossy(&text));
+fn dockerfile(image: &Image, file: &Dockerfile, paths: &[String]) -> (Vec<External>, Vec<DockerfileProblem>) {
     // What a version will be is not known yet, and no base is chosen by one.
     let args: BTreeMap<String, String> = image
         .build
@@ -130,23 +176,22 @@ fn dockerfile(
         contexts: &contexts,
         base_arg: image.base_arg.as_deref(),
     };
-    let paths = inputs::context_paths(request).map_err(failed)?;
     let checks = Checks {
         name: &image.dockerfile,
-        file: &file,
+        file,
         scope,
         versions: &image.versions,
         inputs: image.inputs.as_deref(),
-        paths: &paths,
+        paths,
     };
     let problems = check(&checks).into_iter();
     let problems = problems.map(|problem| DockerfileProblem {
         message: problem.to_string(),
         hint: problem.hint,
     });
-    let external = references(&file, &scope).external.into_iter();
+    let external = references(file, &scope).external.into_iter();
     let external = external.filter(|reference| !reference.is_pinned());
-    Ok((external.collect(), problems.collect()))
+    (external.collect(), problems.collect())
 }
 
 /// Refuses sources that do not fit: Dockerfiles at odds with the configuration, junk that would reach a build.

@@ -1,8 +1,9 @@
 //! Identities of all images, from their files and the values that are known.
 
-use super::{Facts, GatherError, ImageFacts};
+use super::GatherError;
 use crate::config::{Family, HashFormat, Image, Template};
 use crate::domain::{Identity, ImageId};
+use crate::facts::{Facts, ImageFacts};
 use crate::inputs::{self, CanonicalList, Collected, IdentityInputs};
 use crate::plan::{Options, PlanError, publish_values};
 use indexmap::IndexMap;

@@ -1,17 +1,18 @@
 //! Asking the registry what it holds.
 
-use super::{ImageFacts, IndexFact, PlatformFact};
 use crate::config::Image;
 use crate::domain::{Digest, IdentityTags, Platform, Repository, Tag};
+use crate::facts::{ImageFacts, IndexFact, PlatformFact};
 use crate::record::{ARTIFACT_TYPE, Record, SIZE_LIMIT};
-use crate::target::images::contents;
+use crate::target::images::{Contents, contents};
 use crate::target::oci::ImageManifest;
 use crate::target::{FailureClass, Presence, Reference, Target, TargetError};
 use futures_util::future::{try_join, try_join_all};
 use std::collections::BTreeMap;
 
-/// Fills in what the registry holds of `image`: the index first, platform tags only where it does not hold a platform, receipts beside them.
-pub(super) async fn image<T: Target>(
+/// Fills in what the registry holds of `image`: the index first, platform tags only where it does not hold a platform, receipts only where
+/// there is something to have one.
+pub(crate) async fn image<T: Target>(
     target: &T,
     repository: &Repository,
     image: &Image,
@@ -19,11 +20,17 @@ pub(super) async fn image<T: Target>(
 ) -> Result<(), TargetError> {
     let tags = IdentityTags::new(&image.id, &fact.identity);
     let with_base = image.base_arg.is_some();
-    let (index, receipts) = try_join(
-        index(target, repository, &tags, with_base),
-        receipts(target, repository, image, fact, &tags),
-    )
-    .await?;
+    let (index, mut held_receipts) = match current(target, repository, &tags.index()).await? {
+        // Its platforms are not known yet, but most likely are all of them.
+        Some(digest) => {
+            try_join(
+                index(target, repository, digest, with_base),
+                receipts(target, repository, image, fact, &tags, |_| true),
+            )
+            .await?
+        }
+        None => (None, BTreeMap::new()),
+    };
     let held = |platform: &&Platform| {
         index
             .as_ref()
@@ -32,22 +39,25 @@ pub(super) async fn image<T: Target>(
     let missing = image.platforms.iter().filter(|platform| !held(platform));
     let found = missing
         .map(|platform| platform_image(target, repository, platform, tags.platform(platform), with_base));
-    fact.platforms = try_join_all(found).await?.into_iter().flatten().collect();
+    let platforms: BTreeMap<_, _> = try_join_all(found).await?.into_iter().flatten().collect();
+    if index.is_none() && !platforms.is_empty() {
+        let found = |platform: &Platform| platforms.contains_key(platform);
+        held_receipts = receipts(target, repository, image, fact, &tags, found).await?;
+    }
+    fact.platforms = platforms;
     fact.index = index;
-    fact.receipts = receipts;
+    fact.receipts = held_receipts;
     Ok(())
 }
 
 async fn index<T: Target>(
     target: &T,
     repository: &Repository,
-    tags: &IdentityTags,
+    digest: Digest,
     with_base: bool,
 ) -> Result<Option<IndexFact>, TargetError> {
-    let Some(contents) = tagged(target, repository, &tags.index(), with_base).await? else {
-        return Ok(None);
-    };
-    Ok(Some(IndexFact {
+    let found = at(target, repository, digest, with_base).await?;
+    Ok(found.map(|contents| IndexFact {
         digest: contents.digest,
         identity: contents.identity,
         platforms: contents.platforms,
@@ -61,7 +71,11 @@ async fn platform_image<T: Target>(
     tag: Tag,
     with_base: bool,
 ) -> Result<Option<(Platform, PlatformFact)>, TargetError> {
-    let Some(mut contents) = tagged(target, repository, &tag, with_base).await? else {
+    // HEAD first, because a GET counts as a pull on some registries.
+    let Some(digest) = current(target, repository, &tag).await? else {
+        return Ok(None);
+    };
+    let Some(mut contents) = at(target, repository, digest, with_base).await? else {
         return Ok(None);
     };
     let found = contents.platforms.remove(platform);
@@ -76,18 +90,13 @@ async fn platform_image<T: Target>(
     }))
 }
 
-/// What stands under a tag: HEAD first, because a GET counts as a pull on some registries, then the bytes by digest.
-async fn tagged<T: Target>(
+/// What has the digest that stood under a tag.
+async fn at<T: Target>(
     target: &T,
     repository: &Repository,
-    tag: &Tag,
+    digest: Digest,
     with_base: bool,
-) -> Result<Option<crate::target::images::Contents>, TargetError> {
-    let digest = match target.resolve(repository, &Reference::from(tag)).await {
-        Presence::Present(digest) => digest,
-        Presence::Absent => return Ok(None),
-        Presence::Unknown(error) => return Err(error),
-    };
+) -> Result<Option<Contents>, TargetError> {
     match target.manifest(repository, &Reference::Digest(digest)).await {
         Presence::Present(raw) => contents(target, repository, &raw, with_base).await.map(Some),
         Presence::Unknown(error) => Err(error),
@@ -102,6 +111,7 @@ async fn receipts<T: Target>(
     image: &Image,
     fact: &ImageFacts,
     tags: &IdentityTags,
+    wanted: impl Fn(&Platform) -> bool,
 ) -> Result<BTreeMap<Platform, Digest>, TargetError> {
     let (Some(smoke), Some(identity)) = (&image.smoke, &fact.smoke) else {
         return Ok(BTreeMap::new());
@@ -109,7 +119,7 @@ async fn receipts<T: Target>(
     let tested = image
         .platforms
         .iter()
-        .filter(|platform| smoke.platforms.contains(platform));
+        .filter(|platform| smoke.platforms.contains(platform) && wanted(platform));
     let receipts = tested.map(|platform| async move {
         let tag = tags.receipt(platform, identity);
         Ok(current(target, repository, &tag)
@@ -120,7 +130,7 @@ async fn receipts<T: Target>(
 }
 
 /// What stands under each of these tags; absent ones are left out.
-pub(super) async fn current_tags<T: Target>(
+pub(crate) async fn current_tags<T: Target>(
     target: &T,
     repository: &Repository,
     tags: impl IntoIterator<Item = Tag>,

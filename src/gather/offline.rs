@@ -1,9 +1,10 @@
 //! Identities without a registry: what `hash` shows. What is not known without asking is left open.
 
-use super::gather::{Pins, World, check_sets, known_upstream, known_versions};
-use super::{Facts, GatherError, identities, sources};
+use super::all::{Pins, World, check_sets, known_upstream, known_versions};
+use super::{GatherError, identities, sources};
 use crate::config::{Family, HashFormat, Template, Upstream};
 use crate::domain::{Digest, Identity, ImageId};
+use crate::facts::Facts;
 use crate::inputs::InputEntry;
 use crate::plan::Options;
 use crate::target::Target;
@@ -21,7 +22,7 @@ pub struct HashedImage {
     pub unresolved: Vec<String>,
     /// The files that count.
     pub files: Vec<InputEntry>,
-    /// Everything that counts, as lines for people.
+    /// Everything that counts, as lines for people; empty where it was not asked for.
     pub explanation: String,
 }
 
@@ -34,22 +35,22 @@ pub struct Hashed {
     pub warnings: Vec<String>,
 }
 
-/// Computes the identities of all images. Without a `world`, nothing is asked: versions and upstream digests come from the pins or stay open.
+/// Computes the identities of all images, and with `explain` what they were computed from. Without a `world`, nothing is asked: versions and upstream digests come from the pins or stay open.
 ///
 /// # Errors
 /// Something is missing, cannot be read, or could not be found out.
 pub async fn hash<T: Target>(
     family: &Family,
     pins: &Pins,
+    explain: bool,
     world: Option<&World<'_, T>>,
 ) -> Result<Hashed, GatherError> {
     check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
     let (versions, upstream) = match world {
         Some(world) => {
-            let versions = super::gather::resolve(family, pins, None, world).await?;
-            let upstream =
-                super::gather::upstream(family, pins, &sources.upstream, None, world.target).await?;
+            let versions = super::all::resolve(family, pins, None, world).await?;
+            let upstream = super::all::upstream(family, pins, &sources.upstream, None, world.target).await?;
             (versions, upstream)
         }
         None => (
@@ -90,7 +91,9 @@ pub async fn hash<T: Target>(
                         &options,
                         base.as_ref(),
                     )?;
-                    one.explanation = list.explain();
+                    if explain {
+                        one.explanation = list.explain();
+                    }
                     one.identity = Some(list.identity());
                 }
                 HashFormat::Concat => {
@@ -102,7 +105,9 @@ pub async fn hash<T: Target>(
 ",
                         ]
                     });
-                    one.explanation = paths.collect();
+                    if explain {
+                        one.explanation = paths.collect();
+                    }
                     one.identity = Some(identities::concat(family, image, &facts, &mut hashed.warnings)?);
                 }
             }
@@ -163,7 +168,7 @@ pub async fn resolve_floating<T: Target>(
 ) -> Result<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>), GatherError> {
     check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
-    let versions = super::gather::resolve(family, pins, None, world);
-    let upstream = super::gather::upstream(family, pins, &sources.upstream, None, world.target);
+    let versions = super::all::resolve(family, pins, None, world);
+    let upstream = super::all::upstream(family, pins, &sources.upstream, None, world.target);
     tokio::try_join!(versions, upstream)
 }

@@ -1,0 +1,10 @@
+//! Tests of the executor, with effects that are made up and a target in memory.
+
+mod adoption;
+mod attempts;
+mod indexes;
+mod publishing;
+mod records;
+mod scale;
+mod stopping;
+mod world;

@@ -1,0 +1,23 @@
+//! Gathers facts: the one part of planning that does I/O. It asks files, version sources, the registry and the builder, as much side by side as their
+//! needs allow, and hands [`Facts`](crate::facts::Facts) on to the planner. What could not be found out is an error here, and never a fact.
+
+mod all;
+mod error;
+mod identities;
+mod offline;
+mod probe;
+mod sources;
+mod standing;
+
+pub use all::{Pins, World, gather};
+pub use error::{DockerfileProblem, GatherError};
+pub use identities::{canonical_list, image_facts};
+pub use offline::{Hashed, HashedImage, hash, resolve_floating};
+pub use probe::record;
+#[cfg(test)]
+pub(crate) use probe::{current_tags, image as probe_image};
+pub use sources::{Sources, collect, parse_reference};
+pub use standing::{StatusFacts, gather_promotion, gather_status};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What stands in the registry already: all that promoting a release and `status` need.
+
+use super::all::{alive, records};
+use super::{GatherError, probe};
+use crate::config::Family;
+use crate::domain::{Digest, ImageId, Tag};
+use crate::facts::Facts;
+use crate::plan::Options;
+use crate::record::Record;
+use crate::target::Target;
+use std::collections::BTreeMap;
+
+/// The record of `version` and the newest one, and what stands under the aliases and release tags that the record names: all that
+/// [`crate::plan::plan_promotion`] needs.
+///
+/// # Errors
+/// The registry could not be read.
+pub async fn gather_promotion<T: Target>(
+    family: &Family,
+    version: &crate::domain::Version,
+    target: &T,
+) -> Result<Facts, GatherError> {
+    let options = Options {
+        version: Some(version.clone()),
+        ..Options::default()
+    };
+    let (record, newest) = records(target, family, &options).await?;
+    let images = record
+        .as_ref()
+        .map(|record| record.images.as_slice())
+        .unwrap_or_default();
+    let tags = images
+        .iter()
+        .flat_map(|image| image.tags.iter().chain(&image.aliases))
+        .cloned();
+    let tags = probe::current_tags(target, &family.repository, tags).await?;
+    let (alive, other_alive) = (alive(record.as_ref()), alive(newest.as_ref()));
+    Ok(Facts {
+        tags,
+        record,
+        alive,
+        other_alive,
+        newest,
+        ..Facts::default()
+    })
+}
+
+/// What `status` shows.
+#[derive(Debug)]
+pub struct StatusFacts {
+    /// The newest record.
+    pub newest: Option<Record>,
+    /// The aliases of the family as the newest release has them, and those that records know beside.
+    pub aliases: Vec<(Tag, ImageId)>,
+    /// What stands under them; absent ones are left out.
+    pub tags: BTreeMap<Tag, Digest>,
+}
+
+/// Gathers what `status` shows.
+///
+/// # Errors
+/// The registry could not be read.
+pub async fn gather_status<T: Target>(family: &Family, target: &T) -> Result<StatusFacts, GatherError> {
+    let newest = probe::record(target, &family.repository, &Tag::newest_record()).await?;
+    let mut aliases: Vec<(Tag, ImageId)> = Vec::new();
+    let mut add = |alias: &Tag, image: &ImageId| {
+        if aliases.iter().all(|(known, _)| known != alias) {
+            aliases.push((alias.clone(), image.clone()));
+        }
+    };
+    for image in &family.images {
+        // Aliases without a version in them are known before there is a release.
+        for alias in image.aliases.iter().filter_map(|template| {
+            let fixed = |name: &str| match name {
+                "variant" => Some(image.id.name().to_owned()),
+                "image" => Some(image.id.dashed()),
+                "family" => Some(family.name.clone()),
+                _ => None,
+            };
+            template.render(fixed).ok()?.parse().ok()
+        }) {
+            add(&alias, &image.id);
+        }
+    }
+    for image in newest.iter().flat_map(|newest| &newest.images) {
+        for alias in &image.aliases {
+            add(alias, &image.image);
+        }
+    }
+    let tags = probe::current_tags(
+        target,
+        &family.repository,
+        aliases.iter().map(|(alias, _)| alias.clone()),
+    )
+    .await?;
+    Ok(StatusFacts {
+        newest,
+        aliases,
+        tags,
+    })
+}

@@ -1,0 +1,196 @@
+//! Tests of what is asked, in which order it counts, and that unknown is not absent.
+
+use super::all::{known_upstream, known_versions};
+use super::{Pins, current_tags, probe_image, record};
+use crate::config::Upstream;
+use crate::domain::IdentityTags;
+use crate::record::RecordState;
+use crate::target::RawManifest;
+use crate::target::oci::{self, Descriptor, Index};
+use crate::testing::given::{DEVBOX, Given, digest, id, platform_image};
+use crate::testing::memory::{Memory, failure};
+use crate::versions::Resolved;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// An index of these platforms under the identity tag of an image.
+fn put_index(target: &Memory, given: &Given, image: &str, platforms: &[&str]) {
+    let fact = given
+        .facts
+        .images
+        .iter()
+        .find(|fact| fact.image == id(image))
+        .unwrap();
+    let child = |platform: &&str| -> Descriptor {
+        let platform = platform.parse().unwrap();
+        let mut child = platform_image(image, &platform, None).manifest;
+        child
+            .annotations
+            .insert(oci::BASE_DIGEST.to_owned(), digest("base").to_string());
+        child
+    };
+    let index = Index {
+        schema_version: 2,
+        media_type: oci::INDEX.to_owned(),
+        manifests: platforms.iter().map(child).collect(),
+        annotations: BTreeMap::new(),
+    };
+    let raw = RawManifest::new(serde_json::to_vec(&index).unwrap()).unwrap();
+    let tag = IdentityTags::new(&id(image), &fact.identity).index();
+    target.with(|content| content.put(&tag, &raw));
+}
+
+async fn probe(target: &Memory, given: &mut Given, image: &str) -> Result<(), crate::target::TargetError> {
+    let family = given.family.clone();
+    let fact = given.fact(image);
+    probe_image(
+        target,
+        &family.repository,
+        family.image(&id(image)).unwrap(),
+        fact,
+    )
+    .await
+}
+
+/// The references that are asked for.
+fn asked(target: &Memory) -> Arc<Mutex<Vec<String>>> {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = asked.clone();
+    target.hook(move |verb, reference, _| {
+        kept.lock().unwrap().push(format!("{verb} {reference}"));
+        None
+    });
+    asked
+}
+
+#[tokio::test]
+async fn the_index_comes_first_and_platform_tags_only_where_it_lacks_one() {
+    let (target, mut given) = (Memory::default(), Given::new(DEVBOX));
+    put_index(&target, &given, "variant/omos", &["linux/amd64", "linux/arm64"]);
+    let all = asked(&target);
+    probe(&target, &mut given, "variant/omos").await.unwrap();
+    assert_eq!(
+        given.fact("variant/omos").index.as_ref().unwrap().platforms.len(),
+        2
+    );
+    // HEAD and GET of the index, HEAD of two receipts.
+    assert_eq!(all.lock().unwrap().len(), 4, "{all:?}");
+
+    put_index(&target, &given, "variant/core", &["linux/amd64"]);
+    all.lock().unwrap().clear();
+    probe(&target, &mut given, "variant/core").await.unwrap();
+    let all = all.lock().unwrap();
+    let tags: Vec<_> = all
+        .iter()
+        .filter(|line| line.ends_with("-arm64") || line.ends_with("-amd64"))
+        .collect();
+    assert_eq!(tags.len(), 1, "{all:?}");
+    assert!(tags[0].ends_with("-arm64"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_absent() {
+    let (target, mut given) = (Memory::default(), Given::new(DEVBOX));
+    let before = given.facts.clone();
+    probe(&target, &mut given, "variant/omos").await.unwrap();
+    assert_eq!(given.facts, before);
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_unknown_whatever_it_is() {
+    let receipt = Given::new(DEVBOX)
+        .receipt("variant/omos", "linux/arm64")
+        .to_string();
+    let fact = Given::new(DEVBOX).fact("variant/omos").identity;
+    let tags = IdentityTags::new(&id("variant/omos"), &fact);
+    let platform = tags.platform(&"linux/arm64".parse().unwrap()).to_string();
+    for lost in [receipt, platform, tags.index().to_string()] {
+        let (target, mut given) = (Memory::default(), Given::new(DEVBOX));
+        target.hook(move |_, reference, _| (reference == lost).then(|| failure(false)));
+        let error = probe(&target, &mut given, "variant/omos").await.unwrap_err();
+        assert_eq!(error.exit_code().code(), 5);
+    }
+}
+
+#[tokio::test]
+async fn records_and_tags_that_cannot_be_asked_are_unknown() {
+    let target = Memory::default();
+    let repository = &Given::new(DEVBOX).family.repository;
+    let tag: crate::domain::Tag = "v1.0.0".parse().unwrap();
+    assert!(record(&target, repository, &tag).await.unwrap().is_none());
+    target.hook(|_, _, _| Some(failure(false)));
+    assert!(record(&target, repository, &tag).await.is_err());
+    assert!(current_tags(&target, repository, [tag]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_tag_of_something_else_is_no_record() {
+    let (target, given) = (Memory::default(), Given::new(DEVBOX));
+    put_index(&target, &given, "base", &["linux/amd64"]);
+    let tag = IdentityTags::new(&id("base"), &given.facts.images[0].identity).index();
+    let error = record(&target, &given.family.repository, &tag).await.unwrap_err();
+    assert_eq!(error.exit_code().code(), 5);
+}
+
+const FLOATING: &str = r#"
+[versions]
+TOOL = { npm = "tool" }
+NODE = { value = "22" }
+"#;
+
+fn resolved(version: &str) -> Resolved {
+    Resolved {
+        version: version.to_owned(),
+        source: "npm:tool@latest".to_owned(),
+        warnings: Vec::new(),
+    }
+}
+
+#[test]
+fn pins_win_in_their_order() {
+    let mut given = Given::new(&format!("{DEVBOX}{FLOATING}"));
+    let known = |given: &Given, pins: &Pins| {
+        let (known, open) = known_versions(&given.family, pins, given.facts.record.as_ref()).unwrap();
+        let tool = known.get("TOOL").map(|tool| tool.version.clone());
+        assert_eq!(open.contains_key("TOOL"), tool.is_none());
+        assert_eq!(known["NODE"].version, "22");
+        tool
+    };
+    let mut pins = Pins::default();
+    assert_eq!(known(&given, &pins), None);
+    let mut record = given.plan().record.unwrap();
+    record.versions = BTreeMap::from([("TOOL".to_owned(), resolved("1.0.0"))]);
+    // Also that of a release that failed: it goes on with its pins.
+    record.state = RecordState::Failed;
+    given.facts.record = Some(record);
+    assert_eq!(known(&given, &pins).as_deref(), Some("1.0.0"));
+    pins.re_resolve = true;
+    assert_eq!(known(&given, &pins), None);
+    pins.re_resolve = false;
+    pins.plan = Some((
+        BTreeMap::from([("TOOL".to_owned(), resolved("2.0.0"))]),
+        BTreeMap::new(),
+    ));
+    assert_eq!(known(&given, &pins).as_deref(), Some("2.0.0"));
+    pins.set.insert("TOOL".to_owned(), "3.0.0".to_owned());
+    assert_eq!(known(&given, &pins).as_deref(), Some("3.0.0"));
+}
+
+#[test]
+fn upstream_digests_are_taken_from_the_record() {
+    let mut given = Given::new(DEVBOX);
+    let references = BTreeMap::from([(id("base"), vec!["debian:13".to_owned()])]);
+    let known = |given: &Given| {
+        let pins = Pins::default();
+        let record = given.facts.record.as_ref();
+        let (known, open) = known_upstream(&given.family, &pins, &references, record);
+        (known.get("debian:13").copied(), open.len())
+    };
+    assert_eq!(known(&given), (None, 1));
+    let mut record = given.plan().record.unwrap();
+    record.upstream.insert("debian:13".to_owned(), digest("debian"));
+    given.facts.record = Some(record);
+    assert_eq!(known(&given), (Some(digest("debian")), 0));
+    given.family.images[0].upstream = Upstream::Float;
+    assert_eq!(known(&given), (None, 0));
+}

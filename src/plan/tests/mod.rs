@@ -1,0 +1,7 @@
+//! Tests of the planner, on families and facts that are made up.
+
+mod promotion;
+mod properties;
+mod publishing;
+mod refusals;
+mod shapes;

@@ -1,0 +1,152 @@
+//! A target in memory. It serves what a registry cannot be made to do at will: faults, and foreign writers at a given moment.
+
+use crate::domain::{Digest, Repository, Tag};
+use crate::target::{FailureClass, Presence, RawManifest, Reference, Target, TargetError, oci};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+/// What the target holds.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Content {
+    pub(crate) manifests: BTreeMap<Digest, RawManifest>,
+    pub(crate) tags: BTreeMap<Tag, Digest>,
+    pub(crate) blobs: BTreeMap<Digest, Bytes>,
+    /// Every write, as `TAG DIGEST`, in order.
+    pub(crate) writes: Vec<String>,
+}
+
+impl Content {
+    /// Somebody else puts a manifest under a tag.
+    pub(crate) fn put(&mut self, tag: &Tag, manifest: &RawManifest) {
+        self.manifests.insert(manifest.digest, manifest.clone());
+        self.tags.insert(tag.clone(), manifest.digest);
+    }
+}
+
+/// Called before each request with its verb (`resolve`, `read`, `put`) and reference; may change the content, and may let it fail.
+pub(crate) type Hook = Box<dyn FnMut(&str, &str, &mut Content) -> Option<TargetError> + Send>;
+
+/// A target in memory.
+#[derive(Default)]
+pub(crate) struct Memory {
+    content: Mutex<Content>,
+    hook: Mutex<Option<Hook>>,
+}
+
+/// A failure of a request.
+pub(crate) fn failure(write: bool) -> TargetError {
+    TargetError {
+        attempted: "ask".to_owned(),
+        reason: "503 Service Unavailable".to_owned(),
+        status: Some(503),
+        codes: Vec::new(),
+        class: FailureClass::Transient,
+        retry_after: None,
+        hints: Vec::new(),
+        write,
+    }
+}
+
+impl Memory {
+    /// Access to the content.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut Content) -> R) -> R {
+        act(&mut self.content.lock().unwrap())
+    }
+
+    /// Sets what is called before each request.
+    pub(crate) fn hook(
+        &self,
+        hook: impl FnMut(&str, &str, &mut Content) -> Option<TargetError> + Send + 'static,
+    ) {
+        *self.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// The digest under a tag.
+    pub(crate) fn tag(&self, tag: &str) -> Option<Digest> {
+        self.with(|content| content.tags.get(&tag.parse().unwrap()).copied())
+    }
+
+    /// The index under a tag.
+    pub(crate) fn index(&self, tag: &str) -> oci::Index {
+        let raw = self.with(|content| content.manifests[&content.tags[&tag.parse().unwrap()]].clone());
+        serde_json::from_slice(&raw.bytes).unwrap()
+    }
+
+    /// The tags that were written, in order.
+    pub(crate) fn written(&self) -> Vec<String> {
+        self.with(|content| {
+            let tags = content
+                .writes
+                .iter()
+                .map(|line| line.split(' ').next().unwrap().to_owned());
+            tags.collect()
+        })
+    }
+
+    fn before(&self, verb: &str, reference: &str) -> Option<TargetError> {
+        let mut hook = self.hook.lock().unwrap();
+        let hook = hook.as_mut()?;
+        hook(verb, reference, &mut self.content.lock().unwrap())
+    }
+}
+
+impl Target for Memory {
+    async fn resolve(&self, _: &Repository, reference: &Reference) -> Presence<Digest> {
+        if let Some(error) = self.before("resolve", &reference.to_string()) {
+            return Presence::Unknown(error);
+        }
+        let found = self.with(|content| match reference {
+            Reference::Tag(tag) => content.tags.get(tag).copied(),
+            Reference::Digest(digest) => content.manifests.contains_key(digest).then_some(*digest),
+        });
+        found.map_or(Presence::Absent, Presence::Present)
+    }
+
+    async fn manifest(&self, _: &Repository, reference: &Reference) -> Presence<RawManifest> {
+        if let Some(error) = self.before("read", &reference.to_string()) {
+            return Presence::Unknown(error);
+        }
+        let found = self.with(|content| {
+            let digest = match reference {
+                Reference::Tag(tag) => *content.tags.get(tag)?,
+                Reference::Digest(digest) => *digest,
+            };
+            content.manifests.get(&digest).cloned()
+        });
+        found.map_or(Presence::Absent, Presence::Present)
+    }
+
+    async fn blob(&self, _: &Repository, digest: &Digest, limit: usize) -> Result<Bytes, TargetError> {
+        let found = self.with(|content| content.blobs.get(digest).cloned());
+        found
+            .filter(|bytes| bytes.len() <= limit)
+            .ok_or_else(|| failure(false))
+    }
+
+    async fn uncompressed_size(&self, _: &Repository, layer: &oci::Descriptor) -> Result<u64, TargetError> {
+        Ok(layer.size * 2)
+    }
+
+    async fn put_blob(&self, _: &Repository, bytes: Bytes) -> Result<Digest, TargetError> {
+        let digest = Digest::of(&bytes);
+        self.with(|content| content.blobs.insert(digest, bytes));
+        Ok(digest)
+    }
+
+    async fn put_manifest(
+        &self,
+        _: &Repository,
+        tag: &Tag,
+        manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        if let Some(error) = self.before("put", tag.as_str()) {
+            return Err(error);
+        }
+        self.with(|content| {
+            content.writes.push(format!("{tag} {}", manifest.digest));
+            content.put(tag, manifest);
+        });
+        Ok(())
+    }
+}

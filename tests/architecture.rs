@@ -1,0 +1,222 @@
+//! Dependencies between modules point one way: the table of `docs/architecture.md`, held by reading the sources.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that reads the sources"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What each module may use. A module that is not listed, or uses what is not listed for it, fails the test.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("clock", &[]),
+    ("environment", &[]),
+    ("process", &["environment"]),
+    ("config", &["domain", "environment"]),
+    ("credentials", &["environment"]),
+    ("inputs", &["config", "domain"]),
+    (
+        "versions",
+        &["clock", "config", "domain", "environment", "process"],
+    ),
+    (
+        "target",
+        &[
+            "clock",
+            "config",
+            "credentials",
+            "domain",
+            "environment",
+            "process",
+        ],
+    ),
+    ("record", &["domain", "versions"]),
+    ("holder", &["record"]),
+    (
+        "facts",
+        &["config", "domain", "inputs", "record", "target", "versions"],
+    ),
+    (
+        "plan",
+        &["config", "domain", "facts", "record", "target", "versions"],
+    ),
+    (
+        "buildx",
+        &["config", "domain", "environment", "facts", "plan", "process"],
+    ),
+    (
+        "smoke",
+        &["buildx", "config", "domain", "environment", "plan", "process"],
+    ),
+    (
+        "gather",
+        &[
+            "buildx",
+            "config",
+            "domain",
+            "environment",
+            "facts",
+            "holder",
+            "inputs",
+            "plan",
+            "process",
+            "record",
+            "smoke",
+            "target",
+            "versions",
+        ],
+    ),
+    (
+        "execute",
+        &["config", "domain", "facts", "plan", "record", "target"],
+    ),
+    (
+        "effects",
+        &[
+            "buildx",
+            "clock",
+            "config",
+            "domain",
+            "environment",
+            "execute",
+            "holder",
+            "inputs",
+            "plan",
+            "record",
+            "smoke",
+            "target",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "environment",
+            "execute",
+            "plan",
+            "record",
+            "versions",
+        ],
+    ),
+];
+
+/// Pure modules: what makes the planner pure may not even name the ways out.
+const PURE: &[&str] = &["domain", "facts", "plan", "record"];
+const WAYS_OUT: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "tokio",
+    "reqwest",
+    "Instant",
+    "SystemTime",
+];
+
+const HARMLESS: &[&str] = &["std::env::consts", "std::process::ExitCode", "std::net::Ipv6Addr"];
+
+fn sources(path: &Path, found: &mut Vec<(std::path::PathBuf, String)>) {
+    let mut entries: Vec<_> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&entry).unwrap();
+            found.push((entry, text));
+        }
+    }
+}
+
+/// The module that a file belongs to, and its code without comments and tests.
+fn code(path: &Path, text: &str) -> Option<(String, String)> {
+    let relative = path.strip_prefix("src").ok()?;
+    let module = relative
+        .iter()
+        .next()?
+        .to_str()?
+        .trim_end_matches(".rs")
+        .to_owned();
+    let is_test = relative.iter().any(|part| {
+        let part = part.to_str().unwrap_or_default().trim_end_matches(".rs");
+        part == "tests" || part.ends_with("_tests") || part == "e2e" || part == "fixture" || part == "testing"
+    });
+    if is_test || matches!(module.as_str(), "main" | "lib" | "cli") {
+        return None;
+    }
+    let text = text.split("#[cfg(test)]\nmod tests {").next()?;
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    Some((module, lines.collect::<Vec<_>>().join("\n")))
+}
+
+fn all() -> Vec<(std::path::PathBuf, String, String)> {
+    let mut found = Vec::new();
+    sources(Path::new("src"), &mut found);
+    let all: Vec<_> = found
+        .into_iter()
+        .filter_map(|(path, text)| code(&path, &text).map(|(module, code)| (path, module, code)))
+        .collect();
+    assert!(all.len() > 100, "only {} files were read", all.len());
+    all
+}
+
+fn used(code: &str) -> BTreeSet<String> {
+    let word = |rest: &str| {
+        rest.chars()
+            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+            .collect::<String>()
+    };
+    code.split("crate::")
+        .skip(1)
+        .map(word)
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+#[test]
+fn modules_use_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for (path, module, code) in all() {
+        let Some((_, may)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
+            wrong.push(format!(
+                "{}: the module `{module}` is not in the table",
+                path.display()
+            ));
+            continue;
+        };
+        for other in used(&code) {
+            if other != module && !may.contains(&other.as_str()) {
+                wrong.push(format!("{}: `{module}` may not use `{other}`", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_modules_name_no_way_out() {
+    let mut wrong = Vec::new();
+    for (path, module, code) in all() {
+        if !PURE.contains(&module.as_str()) {
+            continue;
+        }
+        for way in WAYS_OUT {
+            // Types and constants that are no way out by themselves.
+            let code = HARMLESS
+                .iter()
+                .fold(code.clone(), |code, name| code.replace(name, ""));
+            if code.contains(way) {
+                wrong.push(format!("{}: `{module}` names `{way}`", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
