@@ -137,7 +137,16 @@ impl Operation {
         if !text.is_empty() {
             reason = format!("{reason} ({text})");
         }
-        let mut error = self.error(retry::class_of(status.as_u16()), reason);
+        // Children that were there a moment ago are being written once more by somebody else, or are not seen yet: that passes.
+        let unseen = codes
+            .iter()
+            .any(|code| code == "MANIFEST_BLOB_UNKNOWN" || code == "BLOB_UNKNOWN");
+        let class = if self.write && unseen {
+            FailureClass::Transient
+        } else {
+            retry::class_of(status.as_u16())
+        };
+        let mut error = self.error(class, reason);
         error.status = Some(status.as_u16());
         error.codes = codes;
         error.retry_after = retry::retry_after(headers);

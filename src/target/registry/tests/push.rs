@@ -82,6 +82,25 @@ async fn registry_manifest_whose_digest_is_wrong_is_not_sent() {
 }
 
 #[tokio::test]
+async fn registry_put_of_an_index_waits_for_children_that_are_not_seen_yet() {
+    let fake = Fake::start(|seen| match (seen.method.as_str(), seen.before) {
+        ("PUT", 0) => refuse(400, "MANIFEST_BLOB_UNKNOWN"),
+        ("PUT", _) => answer(201, &[], ""),
+        _ => manifest(),
+    })
+    .await;
+    let put = client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await;
+    put.unwrap();
+    let fake = Fake::start(|_| refuse(400, "MANIFEST_INVALID")).await;
+    let put = client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await;
+    assert_eq!(put.unwrap_err().class, FailureClass::Permanent);
+}
+
+#[tokio::test]
 async fn registry_put_is_retried_when_that_can_help_and_says_it_was_a_write() {
     let fake = Fake::start(|seen| match (seen.method.as_str(), seen.before) {
         ("PUT", 0) => answer(503, &[], ""),
