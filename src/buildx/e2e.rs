@@ -478,7 +478,7 @@ async fn e2e_an_interrupt_ends_within_seconds_and_leaves_no_child() {
 async fn e2e_a_build_that_takes_too_long_is_ended() {
     let registry = TestRegistry::start();
     let mut bench = Bench::new(registry.address(), "RUN [\"/bin/busybox\", \"sleep\", \"1000\"]");
-    bench.step.timeout = Some(crate::domain::Duration::from_secs(2));
+    bench.step.timeout = Some(crate::domain::Duration::from_secs(10));
     let failure = bench.run().await.unwrap_err();
     assert_eq!(failure.class, FailureClass::TimedOut);
     assert!(failure.reason.contains("sleep"), "{failure:?}");

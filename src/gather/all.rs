@@ -118,8 +118,9 @@ async fn without_builder<T: Target>(
         Ok::<_, GatherError>((record, newest, versions))
     };
     let revision = sources::revision(family, world.environment, &world.cancel);
-    let (sources, tags, (record, newest, versions), revision) =
-        tokio::try_join!(collected, tags, begun, async { Ok(revision.await) })?;
+    // In the order of how much waits for them: those before are sent before.
+    let ((record, newest, versions), sources, tags, revision) =
+        tokio::try_join!(begun, collected, tags, async { Ok(revision.await) })?;
 
     let mut facts = Facts {
         images: Vec::new(),

@@ -106,6 +106,7 @@ async fn what_cannot_be_asked_is_unknown_whatever_it_is() {
     let platform = tags.platform(&"linux/arm64".parse().unwrap()).to_string();
     for lost in [receipt, platform, tags.index().to_string()] {
         let (target, mut given) = (Memory::default(), Given::new(DEVBOX));
+        // Receipts are only asked for where there is something to have one, platform tags where the index lacks the platform.
         put_index(&target, &given, "variant/omos", &["linux/amd64"]);
         target.hook(move |_, reference, _| (reference == lost).then(|| failure(false)));
         let error = probe(&target, &mut given, "variant/omos").await.unwrap_err();

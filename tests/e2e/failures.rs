@@ -395,7 +395,7 @@ fn e2e_a_second_process_with_the_same_version() {
     refused(
         other,
         7,
-        &["error: release `v1.0.0` is unfinished"],
+        &["error: release `v1.0.0` is being made by process"],
         &family,
         &registry,
     );

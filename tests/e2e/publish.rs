@@ -256,7 +256,7 @@ fn e2e_publish_refuses_another_version_while_one_is_unfinished() {
     splitbase.ok(&["release", "v1.1.0", "--force"]);
     assert_eq!(names(&family, &registry), ["base-latest", "latest", "v1.1.0"]);
     // What was set aside can still be finished; its aliases are the newer one's.
-    splitbase.ok(&["release", "v1.0.0"]).says("stays at v1.1.0");
+    splitbase.ok(&["release", "v1.0.0"]);
     assert_eq!(
         family.digest(&registry, "v1.0.0"),
         family.digest(&registry, "v1.1.0")

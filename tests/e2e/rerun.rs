@@ -22,7 +22,7 @@ fn nothing(run: &Run, registry: &Registry) {
     assert_eq!(run.docker, [""; 0], "children were started");
     assert_eq!(registry.writes(), []);
     assert_eq!(run.steps(), [""; 0]);
-    run.shows("nothing to do").shows("v1.0.0");
+    run.says("nothing to do").shows("v1.0.0");
 }
 
 #[test]

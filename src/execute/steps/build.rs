@@ -127,7 +127,7 @@ async fn attempts<E: Effects>(
             Again::WithoutCacheFrom | Again::FailedRun | Again::Never => None,
         };
         let Some(pause) = pause else {
-            let passes = failure.again == Again::Transient;
+            let passes = matches!(failure.again, Again::Transient | Again::Push);
             let mut failure = StepFailure::from(failure);
             if passes {
                 failure =
