@@ -127,6 +127,10 @@ mod tests {
     #[test]
     fn what_changes_it_and_what_does_not() {
         let files = [file("a", true), file("b", false)];
+        let edited = SmokeFile {
+            digest: Digest::of(b"y"),
+            ..file("b", false)
+        };
         let first = of(&smoke(), &files, "1");
 
         let mut same = smoke();
@@ -140,6 +144,7 @@ mod tests {
             of(&smoke(), &files[..1], "1"),
             of(&smoke(), &[file("a", false), file("b", false)], "1"),
             of(&smoke(), &[file("ab", true), file("b", false)], "1"),
+            of(&smoke(), &[file("a", true), edited], "1"),
         ];
         for change in [
             |smoke: &mut Smoke| smoke.max_size = None,

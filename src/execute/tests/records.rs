@@ -109,14 +109,19 @@ async fn a_run_that_fails_does_not_hide_that_an_earlier_one_was_cut_off() {
         .target
         .hook(|verb, reference, _| (verb == "put" && reference == "latest").then(|| failure(true)));
     world.release().await;
-    let receipt = world.given.receipt("variant/omos", "linux/arm64").to_string();
     world.look().await;
     let plan = world.given.plan();
-    world
-        .fake
-        .target
-        .hook(move |verb, reference, _| (verb == "resolve" && reference == receipt).then(|| failure(false)));
-    assert_eq!(world.run(plan).await.exit_code, 5);
+    // It is interrupted between the barrier and the first tag.
+    let cancel = world.cancel.clone();
+    world.fake.target.hook(move |verb, reference, _| {
+        if verb == "put" && reference == "_release" {
+            cancel.cancel();
+        }
+        None
+    });
+    let before = world.states().await.len();
+    assert_eq!(world.run(plan).await.exit_code, 130);
+    assert_eq!(world.states().await.len(), before + 2);
     assert_eq!(world.record().await.state, Publishing);
 }
 
