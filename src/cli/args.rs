@@ -211,7 +211,7 @@ pub struct ReleaseArgs {
 /// How a plan runs.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Running {
-    /// How many builds and tests run at once
+    /// How many builds run at once, and half as many tests beside them
     #[arg(long, env = "SPLITBASE_PARALLEL", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
     pub parallel: u16,
     /// Stop everything at the first failure

@@ -3,7 +3,7 @@
 use super::effects::{Effects, Told};
 use super::event::{Event, Failure, Report, Sink, StepOutcome};
 use super::failure::StepFailure;
-use super::scheduler::{self, Bounds, Ended};
+use super::scheduler::{self, Bounds, Ended, Lane};
 use super::state::State;
 use super::steps;
 use crate::config::Retry;
@@ -23,7 +23,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// How a plan is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// How many builds and tests run at once; at least 1.
+    /// How many builds run at once, and half as many tests beside them; at least 1.
     pub parallel: usize,
     /// Whether the first failure stops everything.
     pub fail_fast: bool,
@@ -156,10 +156,14 @@ pub async fn execute<E: Effects>(
         parallel: settings.parallel.max(1),
         fail_fast: settings.fail_fast,
     };
-    let heavy = |step: &Step| matches!(step.action, Action::Build(_) | Action::Smoke(_));
+    let lane = |step: &Step| match step.action {
+        Action::Build(_) => Lane::Build,
+        Action::Smoke(_) => Lane::Test,
+        _ => Lane::Light,
+    };
     let start = |step: &Step| one(run.clone(), step.clone());
     let skipped = |step: &Step, cause: Option<&StepId>| skip(&run, step, cause);
-    scheduler::run(&plan.steps, bounds, &stop, heavy, start, skipped).await;
+    scheduler::run(&plan.steps, bounds, &stop, lane, start, skipped).await;
     let interrupted = cancel.is_cancelled();
     if interrupted {
         // It has something to say, however quickly all ended.

@@ -19,10 +19,34 @@ pub(super) enum Ended {
     Badly,
 }
 
+/// What a step spends most of its time with. Each lane has a bound and a queue of its own: a test waits for the engine and a build for the
+/// CPU, and neither is to hold the other up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Requests to the registry.
+    Light,
+    /// A build.
+    Build,
+    /// A smoke test.
+    Test,
+}
+
+impl Lane {
+    const ALL: [Self; 3] = [Self::Light, Self::Build, Self::Test];
+
+    const fn bound(self, bounds: Bounds) -> usize {
+        match self {
+            Self::Light => LIGHT,
+            Self::Build => bounds.parallel,
+            Self::Test => bounds.parallel.div_ceil(2),
+        }
+    }
+}
+
 /// How the scheduler is bounded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// How many heavy steps (builds, tests) run at once; at least 1.
+    /// How many builds run at once, and half as many tests beside them; at least 1.
     pub(super) parallel: usize,
     /// Whether the first failure stops everything.
     pub(super) fail_fast: bool,
@@ -93,28 +117,28 @@ pub(super) async fn run<F: Future<Output = Ended> + Send + 'static>(
     steps: &[Step],
     bounds: Bounds,
     cancel: &CancellationToken,
-    is_heavy: impl Fn(&Step) -> bool,
+    lane: impl Fn(&Step) -> Lane,
     mut start: impl FnMut(&Step) -> F,
     mut skipped: impl FnMut(&Step, Option<&StepId>),
 ) {
     let mut waiting = Waiting::of(steps);
-    let (mut heavy, mut light): (BTreeSet<usize>, BTreeSet<usize>) = (0..steps.len())
-        .filter(|step| waiting.is_ready(*step))
-        .partition(|step| is_heavy(&steps[*step]));
+    let mut ready: [BTreeSet<usize>; 3] = Default::default();
+    let mut busy = [0_usize; 3];
+    for index in (0..steps.len()).filter(|step| waiting.is_ready(*step)) {
+        ready[lane(&steps[index]) as usize].insert(index);
+    }
     let mut running: JoinSet<(usize, Ended)> = JoinSet::new();
-    let (mut heavy_running, mut light_running) = (0, 0);
     loop {
         while !cancel.is_cancelled() {
-            let index = if light_running < LIGHT && !light.is_empty() {
-                light_running += 1;
-                light.pop_first()
-            } else if heavy_running < bounds.parallel && !heavy.is_empty() {
-                heavy_running += 1;
-                heavy.pop_first()
-            } else {
-                None
+            let free =
+                |lane: &Lane| busy[*lane as usize] < lane.bound(bounds) && !ready[*lane as usize].is_empty();
+            let Some(lane) = Lane::ALL.into_iter().find(free) else {
+                break;
             };
-            let Some(index) = index else { break };
+            let Some(index) = ready[lane as usize].pop_first() else {
+                break;
+            };
+            busy[lane as usize] += 1;
             waiting.left.remove(&index);
             let future = start(&steps[index]);
             running.spawn(async move { (index, future.await) });
@@ -128,19 +152,10 @@ pub(super) async fn run<F: Future<Output = Ended> + Send + 'static>(
             continue;
         };
         let step = &steps[index];
-        if is_heavy(step) {
-            heavy_running -= 1;
-        } else {
-            light_running -= 1;
-        }
+        busy[lane(step) as usize] -= 1;
         if ended == Ended::Well {
-            for ready in waiting.met(index) {
-                let ready_too = if is_heavy(&steps[ready]) {
-                    &mut heavy
-                } else {
-                    &mut light
-                };
-                ready_too.insert(ready);
+            for met in waiting.met(index) {
+                ready[lane(&steps[met]) as usize].insert(met);
             }
         } else {
             // Whatever depends on a failure will never run.
@@ -191,7 +206,7 @@ mod tests {
             &steps,
             bounds,
             &cancel,
-            |_| true,
+            |_| Lane::Build,
             move |step| {
                 let (id, log, now) = (step.id.to_string(), start_log.clone(), start_now.clone());
                 async move {
@@ -238,6 +253,16 @@ mod tests {
         assert_eq!((log.join(" "), most), ("a b c d e".to_owned(), 1));
         let (log, most) = play(chain(), 2, &[]).await;
         assert_eq!((log.len(), most), (5, 2));
+    }
+
+    #[test]
+    fn every_lane_has_room() {
+        let bounds = |parallel| Bounds {
+            parallel,
+            fail_fast: false,
+        };
+        assert_eq!(Lane::ALL.map(|lane| lane.bound(bounds(1))), [LIGHT, 1, 1]);
+        assert_eq!(Lane::ALL.map(|lane| lane.bound(bounds(4))), [LIGHT, 4, 2]);
     }
 
     #[tokio::test(start_paused = true)]
