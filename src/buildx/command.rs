@@ -139,7 +139,9 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
         step.repository.with_tag(&step.staging)
     );
     if io.attests {
-        output.push_str(",oci-mediatypes=true");
+        // With `store=false` the engine keeps no image of its own: two builds on one engine cannot stand in each other's way for its name,
+        // and nothing is unpacked that no test has asked for. The classic store has no such option.
+        output.push_str(",oci-mediatypes=true,store=false");
     }
     line.flag("--output", output);
     line.0.extend(step.flags.iter().cloned());
@@ -331,7 +333,7 @@ mod tests {
             "--provenance=mode=min", "--sbom=true",
             "--cache-from", "type=registry,ref=r:c",
             "--cache-to", "type=registry,ref=r:c,mode=max,ignore-error=true",
-            "--output", "type=image,name=localhost:5000/acme/tiny:base-0123456789ab-amd64-staging,push=true,oci-mediatypes=true",
+            "--output", "type=image,name=localhost:5000/acme/tiny:base-0123456789ab-amd64-staging,push=true,oci-mediatypes=true,store=false",
             "--add-host=a:1.2.3.4",
             "--metadata-file", "/tmp/m.json", "--progress=rawjson", ".",
         ]);
