@@ -1,5 +1,6 @@
 //! One attempt at building and pushing a platform image.
 
+use super::agents;
 use super::classify::{Evidence, classify};
 use super::command::{BuildIo, command};
 use super::failure::{BuildFailure, FailureClass};
@@ -113,6 +114,11 @@ pub async fn build(
     on_progress: impl FnMut(BuildUpdate<'_>) + Send,
 ) -> Result<Built, BuildFailure> {
     let secrets = secrets::resolve(&step.secrets, options.root, options.environment).map_err(|error| {
+        let mut failure = BuildFailure::new(FailureClass::MissingSecret, error.to_string());
+        failure.hints.clone_from(&error.hints);
+        failure
+    })?;
+    agents::agents_are_there(&step.ssh, options.root, options.environment).map_err(|error| {
         let mut failure = BuildFailure::new(FailureClass::MissingSecret, error.to_string());
         failure.hints.clone_from(&error.hints);
         failure

@@ -36,7 +36,7 @@ pub enum FailureClass {
     EngineLost,
     /// The Dockerfile, or a flag, is wrong.
     Frontend,
-    /// A secret that the build needs is not there.
+    /// A secret or an SSH agent that the build needs is not there.
     MissingSecret,
     /// It took longer than the step's `timeout`.
     TimedOut,

@@ -1,6 +1,7 @@
 //! Builds of platform images through `docker buildx`: the command line of a build step as a pure function, one attempt of running it, and
 //! what its failure means. It neither retries nor talks to a registry: the executor does.
 
+mod agents;
 mod build;
 mod builder;
 mod classify;
@@ -17,6 +18,7 @@ mod vertex_kind;
 #[cfg(test)]
 mod e2e;
 
+pub use agents::{AgentError, agents_are_there};
 pub use build::{BuildOptions, Built, Limits, build};
 pub use builder::{BuilderError, inspect};
 pub use command::{BuildIo, command, shell_line};

@@ -65,7 +65,7 @@ pub(super) async fn perform(
     plan: Plan,
     running: Running,
 ) -> Result<ExitCode, Failure> {
-    secrets_are_there(session, &family, &plan)?;
+    needs_are_there(session, &family, &plan)?;
     let plan = Arc::new(plan);
     let registry = session.registry(&family);
     let settings = execute::Settings {
@@ -78,8 +78,8 @@ pub(super) async fn perform(
     session.tell(&report, &plan)
 }
 
-/// A secret that is missing stops a run before it begins, not when the build that needs it has its turn.
-fn secrets_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<(), Failure> {
+/// A secret or SSH agent that is missing stops a run before it begins, not when the build that needs it has its turn.
+fn needs_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<(), Failure> {
     let root = session.environment.directory().join(&family.root);
     let mut missing: Vec<Message> = Vec::new();
     let mut known = BTreeSet::new();
@@ -89,6 +89,14 @@ fn secrets_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<
         };
         if let Err(error) = buildx::resolve(&build.secrets, &root, &session.environment)
             && known.insert((build.image.clone(), error.id.clone()))
+        {
+            missing.push(Message::Plain(
+                format!("build {}: {error}", build.image),
+                error.hints,
+            ));
+        }
+        if let Err(error) = buildx::agents_are_there(&build.ssh, &root, &session.environment)
+            && known.insert((build.image.clone(), format!("ssh {}", error.id)))
         {
             missing.push(Message::Plain(
                 format!("build {}: {error}", build.image),

@@ -182,3 +182,35 @@ fn e2e_options_cache_has_a_reference_for_each_image_and_platform() {
     });
     assert!(read, "the cache was not asked for");
 }
+
+#[test]
+fn e2e_options_an_ssh_agent_reaches_the_run_that_asks_for_it() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    family.set("variants.base.build", "ssh = [\"default\"]").append(
+        "Dockerfile.variant",
+        "RUN --mount=type=ssh,required=true test -S \"$SSH_AUTH_SOCK\" && echo \"$SSH_AUTH_SOCK\" >/etc/agent\nRUN test -z \"$SSH_AUTH_SOCK\"\n",
+    );
+    // No agent: said before anything is built, and nothing is written.
+    let run = family.splitbase().run(&["release", "v1.0.0"]).expect(2);
+    run.says("build variant/base: hand the SSH agent `default` to the build: `SSH_AUTH_SOCK` is not set");
+    run.says("ssh-agent");
+    assert_eq!(run.builds(), [""; 0]);
+    assert!(family.tags(&registry).is_empty());
+
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent");
+    let _agent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let with_agent = family.splitbase().env("SSH_AUTH_SOCK", &socket);
+    with_agent.ok(&["release", "v1.0.0"]);
+    let seen = inside(&family, &registry, "v1.0.0", &["cat", "/etc/agent"]);
+    assert!(seen.starts_with("/run/"), "{seen}");
+    // Another agent makes no other image.
+    let other = folder.path().join("other");
+    let _other = std::os::unix::net::UnixListener::bind(&other).unwrap();
+    let run = family
+        .splitbase()
+        .env("SSH_AUTH_SOCK", &other)
+        .ok(&["release", "v1.0.1"]);
+    assert_eq!(run.builds(), [""; 0]);
+}
