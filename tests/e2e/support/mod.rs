@@ -6,12 +6,14 @@ mod npm;
 pub mod proxy;
 mod registry;
 mod splitbase;
+mod upstream;
 mod witness;
 
 pub use family::Family;
 pub use npm::Npm;
 pub use registry::Registry;
 pub use splitbase::{Run, Running, Splitbase};
+pub use upstream::Upstream;
 pub use witness::{Index, crane, docker, imagetools, program, sha256, skopeo, try_program};
 
 use std::path::PathBuf;
