@@ -137,7 +137,8 @@ impl Operation {
         if !text.is_empty() {
             reason = format!("{reason} ({text})");
         }
-        // Children that were there a moment ago are being written once more by somebody else, or are not seen yet: that passes.
+        // Seen once, with docker-registry 2.8 shortly after a killed push: a child that had been acknowledged was not seen. Why is not
+        // known; another attempt costs little, and a child that is really missing fails all of them.
         let unseen = codes
             .iter()
             .any(|code| code == "MANIFEST_BLOB_UNKNOWN" || code == "BLOB_UNKNOWN");
