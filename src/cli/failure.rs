@@ -5,9 +5,10 @@ use crate::domain::{ExitCode, Version};
 use crate::execute::RunOutcome;
 use crate::gather::GatherError;
 use crate::plan::PlanError;
-use crate::report::Output;
+use crate::report::{Output, Outputs};
 use crate::target::TargetError;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// What a command fails with: messages with their hints, and the exit code.
 #[derive(Debug)]
@@ -52,13 +53,43 @@ impl Failure {
 }
 
 impl Failure {
-    /// It as the report of a release that did not come to be run.
-    pub(super) fn report(&self, version: Option<&Version>) -> Value {
-        let outcome = match self.exit_code {
+    fn outcome(&self) -> RunOutcome {
+        match self.exit_code {
             ExitCode::Refused => RunOutcome::Refused,
             ExitCode::Interrupted => RunOutcome::Interrupted,
             _ => RunOutcome::Failed,
-        };
+        }
+    }
+
+    /// What it leaves for a workflow: outputs, and a summary in Markdown.
+    pub(super) fn left(&self) -> (Outputs, String) {
+        let mut outputs = Outputs::new();
+        if let Ok(Value::String(outcome)) = serde_json::to_value(self.outcome()) {
+            outputs.push(("outcome", outcome));
+        }
+        outputs.push(("exit_code", self.exit_code.code().to_string()));
+        let mut summary = format!(
+            "### splitbase ended with exit code {}\n\n````text\n",
+            self.exit_code.code()
+        );
+        for message in &self.messages {
+            match message {
+                Message::Placed(errors) => summary.push_str(&errors.render(false)),
+                Message::Plain(message, hints) => {
+                    let _ = writeln!(summary, "error: {message}");
+                    for hint in hints {
+                        let _ = writeln!(summary, "hint: {hint}");
+                    }
+                }
+            }
+        }
+        summary.push_str("````\n");
+        (outputs, summary)
+    }
+
+    /// It as the report of a release that did not come to be run.
+    pub(super) fn report(&self, version: Option<&Version>) -> Value {
+        let outcome = self.outcome();
         let failures = self.messages.iter().map(|message| {
             let (message, hints) = match message {
                 Message::Plain(message, hints) => (message.clone(), hints.clone()),

@@ -92,10 +92,14 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
         }
     };
     tokio::pin!(command);
-    tokio::select! {
+    let outcome = tokio::select! {
         outcome = &mut command => outcome,
         () = patience(&cancel) => Err(Failure::new(ExitCode::Interrupted, "interrupted")),
+    };
+    if let Err(failure) = &outcome {
+        session.leave(failure);
     }
+    outcome
 }
 
 /// How long an interrupted command may take to say its last word.

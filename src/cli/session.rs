@@ -253,6 +253,14 @@ impl Session {
         Ok(exit_code(report.exit_code))
     }
 
+    /// Leaves for CI why a command came to nothing.
+    pub(super) fn leave(&self, failure: &Failure) {
+        let (outputs, summary) = failure.left();
+        for error in report::publish(&self.environment, &outputs, Some(&summary)) {
+            self.warn(&error.to_string());
+        }
+    }
+
     /// Writes a document to standard output.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), Failure> {
         let mut written = Ok(());

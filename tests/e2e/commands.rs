@@ -194,6 +194,16 @@ fn e2e_commands_leave_outputs_and_a_summary_for_the_workflow() {
         .run(&["release"])
         .expect(2);
     run.says("version");
+    let written = take(&outputs);
+    assert!(
+        written.contains("outcome") && written.contains("failed"),
+        "{written}"
+    );
+    let written = take(&summary);
+    assert!(
+        written.contains("exit code 2") && written.contains("error: "),
+        "{written}"
+    );
     let run = splitbase
         .env("GITHUB_REF_NAME", "nightly")
         .run(&["release"])
