@@ -82,9 +82,9 @@ pub fn plan_promotion(
             aliases: image.aliases.clone(),
         });
     }
-    let held_back = warnings.len() > facts.warnings.len();
-    if moves.is_empty() && held_back {
-        return Err(refused("its aliases are at newer releases already"));
+    let held_back = &warnings[facts.warnings.len()..];
+    if moves.is_empty() && !held_back.is_empty() {
+        return Err(refused(&held_back.join("; ")));
     }
     record.points = facts
         .newest
