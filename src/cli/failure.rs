@@ -7,6 +7,7 @@ use crate::gather::GatherError;
 use crate::plan::PlanError;
 use crate::report::Output;
 use crate::target::TargetError;
+use crate::target::layout::UnfitFolder;
 use serde_json::{Value, json};
 
 /// What a command fails with: messages with their hints, and the exit code.
@@ -117,6 +118,15 @@ impl From<TargetError> for Failure {
         Self {
             exit_code: error.exit_code(),
             messages: vec![Message::Plain(error.to_string(), error.hints.clone())],
+        }
+    }
+}
+
+impl From<UnfitFolder> for Failure {
+    fn from(error: UnfitFolder) -> Self {
+        Self {
+            exit_code: ExitCode::Usage,
+            messages: vec![Message::Plain(error.to_string(), error.hints)],
         }
     }
 }

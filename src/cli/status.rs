@@ -9,8 +9,8 @@ use serde_json::json;
 
 pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
     let family = session.family()?;
-    let registry = session.registry(&family);
-    let facts = gather_status(&family, &registry).await?;
+    let target = session.target(&family, &session.asked_target())?;
+    let facts = gather_status(&family, &target).await?;
     let newest = facts.newest.as_ref();
     let aliases = facts.aliases.iter().map(|(alias, image)| {
         let digest = facts.tags.get(alias).copied();

@@ -361,6 +361,7 @@ pub(super) fn plan() -> Plan {
         version: Some("v1.2.3".parse().unwrap()),
         family: "devbox".to_owned(),
         repository,
+        target: crate::domain::TargetRef::Registry,
         versions: BTreeMap::from([
             (
                 "PI_VERSION".to_owned(),
