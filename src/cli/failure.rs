@@ -71,6 +71,7 @@ impl Failure {
             "schema": 1,
             "version": version,
             "repository": null,
+            "target": null,
             "outcome": outcome,
             "exit_code": self.exit_code.code(),
             "images": [],

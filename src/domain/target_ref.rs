@@ -27,6 +27,15 @@ impl TargetRef {
         }
     }
 
+    /// ` into oci:DIR`, to stand behind the repository in a sentence; nothing for a registry, which the repository names.
+    #[must_use]
+    pub fn into_words(&self) -> String {
+        match self {
+            Self::Registry => String::new(),
+            Self::Layout(_) => format!(" into {self}"),
+        }
+    }
+
     /// Whether it is the family's registry.
     #[must_use]
     pub fn is_registry(&self) -> bool {

@@ -422,6 +422,7 @@ pub(super) fn done() -> Report {
         schema: 1,
         version: Some("v1.2.3".parse().unwrap()),
         repository: "acme/devbox".parse().unwrap(),
+        target: crate::domain::TargetRef::Registry,
         outcome: RunOutcome::Done,
         exit_code: 0,
         images: vec![
