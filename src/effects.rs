@@ -1,6 +1,6 @@
 //! The executor's effects for real: buildx, smoke tests, the registry, the clock.
 
-use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, Limits, Retry as BuildRetry};
+use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry};
 use crate::clock;
 use crate::config::Family;
 use crate::domain::{Digest, ExitCode, ImageId};
@@ -10,8 +10,9 @@ use crate::holder;
 use crate::inputs::{self, InputEntry, Request};
 use crate::plan::SmokeStep;
 use crate::record::Holder;
-use crate::smoke::{self, SmokeOptions};
-use crate::target::Target;
+use crate::smoke::{self, Loading, SmokeOptions};
+use crate::target::layout::Archive;
+use crate::target::{Place, TargetError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The executor's effects for real.
-pub struct Real<T> {
+pub struct Real {
     /// Where the release goes.
-    pub target: T,
+    pub target: Place,
     /// The family, for hashing its inputs again.
     pub family: Arc<Family>,
     /// The files of each image as they were when the plan was made.
@@ -36,10 +37,10 @@ pub struct Real<T> {
     pub environment: Environment,
 }
 
-impl<T: Target> Effects for Real<T> {
-    type Target = T;
+impl Effects for Real {
+    type Target = Place;
 
-    fn target(&self) -> &T {
+    fn target(&self) -> &Place {
         &self.target
     }
 
@@ -49,7 +50,22 @@ impl<T: Target> Effects for Real<T> {
         cancel: &CancellationToken,
         tell: &(dyn Fn(Told) + Send + Sync),
     ) -> Result<Built, AttemptFailure> {
+        let layout = self.target.folder();
+        // A private folder for what is exported; its base is linked in.
+        let stage = match layout {
+            Some(layout) => {
+                let base = attempt.base.as_deref();
+                let base = base.and_then(|base| base.split_once('@')?.1.parse().ok());
+                Some((layout, layout.stage(base).await?))
+            }
+            None => None,
+        };
+        let export = stage.as_ref().map(|(_, stage)| stage.path());
         let options = BuildOptions {
+            layout: layout.zip(export.as_deref()).map(|(layout, export)| LayoutIo {
+                root: layout.root(),
+                export,
+            }),
             root: &self.root,
             builder: self.builder.as_deref(),
             attests: self.attests,
@@ -90,6 +106,11 @@ impl<T: Target> Effects for Real<T> {
                     warnings,
                     ..
                 } = built;
+                if let Some((layout, stage)) = stage {
+                    layout
+                        .take_in(stage, wrapper, &step.repository, &step.staging)
+                        .await?;
+                }
                 Ok(Built {
                     pushed: wrapper,
                     cached,
@@ -120,10 +141,15 @@ impl<T: Target> Effects for Real<T> {
         cancel: &CancellationToken,
         tell: &(dyn Fn(Told) + Send + Sync),
     ) -> Result<(), TestFailure> {
+        let loading = match self.target.folder() {
+            Some(layout) => Some(loading(layout.archive(digest).await?)),
+            None => None,
+        };
         let options = SmokeOptions {
             root: &self.root,
             environment: &self.environment,
             logs: None,
+            load: loading.as_ref(),
         };
         let mut filled = step.clone();
         for (name, template) in &step.env_open {
@@ -152,7 +178,9 @@ impl<T: Target> Effects for Real<T> {
                     .log
                     .map(|log| format!("the whole output is in `{}`", log.display())),
             );
-            hints.push(format!("to look inside: `{}`", failure.look_inside));
+            if !failure.look_inside.is_empty() {
+                hints.push(format!("to look inside: `{}`", failure.look_inside));
+            }
             TestFailure {
                 reason: failure.reason,
                 output: failure.output,
@@ -192,5 +220,35 @@ impl<T: Target> Effects for Real<T> {
 
     fn holder(&self) -> Option<Holder> {
         holder::own()
+    }
+}
+
+fn loading(archive: Archive) -> Loading {
+    Loading {
+        config: archive.config(),
+        archive: Arc::new(move |name, to| archive.write(name, to)),
+    }
+}
+
+impl From<TargetError> for AttemptFailure {
+    fn from(error: TargetError) -> Self {
+        Self {
+            reason: error.to_string(),
+            output: Vec::new(),
+            exit_code: error.exit_code(),
+            hints: error.hints,
+            again: Again::Never,
+        }
+    }
+}
+
+impl From<TargetError> for TestFailure {
+    fn from(error: TargetError) -> Self {
+        Self {
+            reason: error.to_string(),
+            output: Vec::new(),
+            exit_code: error.exit_code(),
+            hints: error.hints,
+        }
     }
 }

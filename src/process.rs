@@ -118,6 +118,9 @@ pub struct Output {
     pub stderr: String,
 }
 
+/// Writes what a child reads from its standard input. Runs on a thread of its own, and may block.
+pub type Input = Box<dyn FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send>;
+
 /// Runs a command to its end, handing over each line as it comes.
 ///
 /// # Errors
@@ -126,13 +129,72 @@ pub async fn run(
     command: &Command,
     timeout: Option<Duration>,
     cancel: &CancellationToken,
+    on_line: impl FnMut(Stream, &str) + Send,
+) -> Result<Ended, SpawnError> {
+    let child = spawn(command, Stdio::null()).map_err(|source| SpawnError {
+        program: command.name(),
+        source,
+    })?;
+    attend(command, child, timeout, cancel, on_line).await
+}
+
+/// Runs a command to its end, writes `input` to it, and captures what it prints. Beside that, whether all of `input` was written: a child
+/// that ends early breaks it off.
+///
+/// # Errors
+/// The program could not be started.
+pub async fn feed(
+    command: &Command,
+    input: Input,
+    timeout: Option<Duration>,
+    cancel: &CancellationToken,
+) -> Result<(Output, std::io::Result<()>), SpawnError> {
+    let failed = |source| SpawnError {
+        program: command.name(),
+        source,
+    };
+    let mut child = spawn(command, Stdio::piped()).map_err(failed)?;
+    let pipe = child.stdin.take().map(tokio::process::ChildStdin::into_owned_fd);
+    let pipe = pipe.transpose().map_err(failed)?;
+    let writing = tokio::task::spawn_blocking(move || {
+        let Some(pipe) = pipe else { return Ok(()) };
+        let mut pipe = std::io::BufWriter::with_capacity(256 * 1024, std::fs::File::from(pipe));
+        input(&mut pipe)?;
+        std::io::Write::flush(&mut pipe)
+    });
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    let ended = attend(command, child, timeout, cancel, |stream, line| {
+        let text = match stream {
+            Stream::Stdout => &mut stdout,
+            Stream::Stderr => &mut stderr,
+        };
+        text.push_str(line);
+        text.push('\n');
+    })
+    .await?;
+    // The child has ended, and nobody reads the pipe any more: a write that still waits fails.
+    let written = writing
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let output = Output {
+        ended,
+        stdout,
+        stderr,
+    };
+    Ok((output, written))
+}
+
+async fn attend(
+    command: &Command,
+    mut child: tokio::process::Child,
+    timeout: Option<Duration>,
+    cancel: &CancellationToken,
     mut on_line: impl FnMut(Stream, &str) + Send,
 ) -> Result<Ended, SpawnError> {
     let failed = |source| SpawnError {
         program: command.name(),
         source,
     };
-    let mut child = spawn(command).map_err(failed)?;
     let group = child.id();
     let mut guard = KillOnDrop(group);
     let (sender, mut lines) = tokio::sync::mpsc::channel(256);
@@ -214,11 +276,11 @@ pub async fn output(
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one module that spawns")]
-fn spawn(command: &Command) -> std::io::Result<tokio::process::Child> {
+fn spawn(command: &Command, stdin: Stdio) -> std::io::Result<tokio::process::Child> {
     let mut child = tokio::process::Command::new(&command.program);
     child
         .args(&command.args)
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .env_remove(crate::environment::PASSWORD);

@@ -1,8 +1,8 @@
-//! One attempt at building and pushing a platform image.
+//! One attempt at building a platform image, and pushing or exporting it.
 
 use super::agents;
 use super::classify::{Evidence, classify};
-use super::command::{BuildIo, command};
+use super::command::{BuildIo, LayoutIo, command};
 use super::failure::{BuildFailure, FailureClass};
 use super::progress::{BuildUpdate, Phase, Progress, StepRun};
 use super::secrets;
@@ -66,6 +66,8 @@ pub struct BuildOptions<'a> {
     pub environment: &'a Environment,
     /// How long it may be silent.
     pub limits: Limits,
+    /// Where the image goes instead of the step's repository.
+    pub layout: Option<LayoutIo<'a>>,
 }
 
 /// A build that was pushed to its staging tag.
@@ -140,6 +142,7 @@ pub async fn build(
         without_cache_from: options.without_cache_from,
         no_cache: options.no_cache,
         secrets: &secrets,
+        layout: options.layout,
     };
     let mut command = command(step, base, &io);
     for (name, value) in options.environment.iter() {

@@ -76,6 +76,11 @@ fn verdict(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> Buil
         return missing_source(evidence, vertex, text);
     }
     let place = match kind {
+        Some(VertexKind::ImageExport)
+            if vertex.is_some_and(|vertex| vertex.name.starts_with("exporting to oci image format")) =>
+        {
+            "export the image into the layout: ".to_owned()
+        }
         Some(VertexKind::ImageExport) => {
             format!(
                 "push `{}`: ",

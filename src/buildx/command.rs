@@ -10,6 +10,15 @@ use std::path::Path;
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
+/// Where a build into an OCI layout reads and writes.
+#[derive(Debug, Clone, Copy)]
+pub struct LayoutIo<'a> {
+    /// The layout that holds the base: an absolute path without `:` and `@`.
+    pub root: &'a Path,
+    /// The folder that the image is exported to.
+    pub export: &'a Path,
+}
+
 /// What a build needs beyond its step: of this machine and of this attempt.
 #[derive(Debug, Clone, Copy)]
 #[expect(
@@ -33,12 +42,15 @@ pub struct BuildIo<'a> {
     pub no_cache: bool,
     /// The secrets that are there.
     pub secrets: &'a [ResolvedSecret],
+    /// Where the image goes instead of the step's repository.
+    pub layout: Option<LayoutIo<'a>>,
 }
 
-/// The command that builds and pushes one platform image to its staging tag.
+/// The command that builds one platform image, and pushes it to its staging tag or exports it into a folder.
 ///
 /// `base` is the base's platform image as `REPOSITORY@DIGEST`; without it, the digest that the plan knew is taken. No value of a secret is
-/// part of it. A builder of the classic image store drops or refuses annotations, attestations, registry cache export and OCI media types:
+/// part of it. In a layout the base is a named context that takes the place of `REPOSITORY@DIGEST`, for whatever the Dockerfile does with its
+/// build argument; a digest that the layout does not hold fails the build. A builder of the classic image store drops or refuses annotations, attestations, registry cache export and OCI media types:
 /// for it they are left out, and the base's digest becomes a label.
 #[must_use]
 pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Command {
@@ -68,6 +80,15 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
             folder(Utf8Path::new(context))
         };
         line.flag("--build-context", format!("{name}={context}"));
+    }
+
+    if let (Some(layout), Some(base), Some((_, digest))) = (
+        &io.layout,
+        base.as_deref().filter(|_| step.base.is_some()),
+        base.as_deref().and_then(|base| base.split_once('@')),
+    ) {
+        let root = layout.root.display();
+        line.flag("--build-context", format!("{base}=oci-layout://{root}@{digest}"));
     }
 
     let mut labels = step.labels.clone();
@@ -134,11 +155,17 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
         line.one("--pull");
     }
 
-    let mut output = format!(
-        "type=image,name={},push=true",
-        step.repository.with_tag(&step.staging)
-    );
-    if io.attests {
+    let mut output = match &io.layout {
+        None => format!(
+            "type=image,name={},push=true",
+            step.repository.with_tag(&step.staging)
+        ),
+        Some(layout) => {
+            let folder = csv(format!("dest={}", layout.export.display()));
+            format!("type=oci,tar=false,{folder},oci-mediatypes=true")
+        }
+    };
+    if io.attests && io.layout.is_none() {
         // With `store=false` the engine keeps no image of its own: two builds on one engine cannot stand in each other's way for its name,
         // and nothing is unpacked that no test has asked for. The classic store has no such option.
         output.push_str(",oci-mediatypes=true,store=false");
@@ -263,6 +290,7 @@ mod tests {
             without_cache_from: false,
             no_cache: false,
             secrets,
+            layout: None,
         }
     }
 
@@ -345,6 +373,34 @@ mod tests {
             shell_line(&command)
         );
         assert!(shell_line(&command).contains(" --build-arg 'A=two words' "));
+    }
+
+    #[test]
+    fn a_layout_takes_the_place_of_the_registry() {
+        let mut io = io(&[]);
+        io.layout = Some(LayoutIo {
+            root: Path::new("/out/a b"),
+            export: Path::new("/out/a, b/.splitbase/build-1/image"),
+        });
+        let words = words(&command(&full(), Some(BASE), &io));
+        let digest = BASE.split_once('@').unwrap().1;
+        assert!(
+            words.contains(&format!("{BASE}=oci-layout:///out/a b@{digest}")),
+            "{words:?}"
+        );
+        assert!(words.contains(&format!("BASE_IMAGE={BASE}")));
+        let output = "type=oci,tar=false,\"dest=/out/a, b/.splitbase/build-1/image\",oci-mediatypes=true";
+        assert!(
+            words.windows(2).any(|pair| pair == ["--output", output]),
+            "{words:?}"
+        );
+        let mut base = full();
+        base.base = None;
+        let words = self::words(&command(&base, None, &io));
+        assert!(
+            !words.iter().any(|word| word.contains("oci-layout:")),
+            "{words:?}"
+        );
     }
 
     #[test]

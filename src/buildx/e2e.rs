@@ -62,6 +62,7 @@ impl Bench {
 
     async fn run(&mut self) -> Result<Built, BuildFailure> {
         let options = BuildOptions {
+            layout: None,
             root: self.dir.path(),
             builder: None,
             attests: !self.classic,

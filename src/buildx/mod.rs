@@ -21,7 +21,7 @@ mod e2e;
 pub use agents::{AgentError, agents_are_there};
 pub use build::{BuildOptions, Built, Limits, build};
 pub use builder::{BuilderError, inspect};
-pub use command::{BuildIo, command, shell_line};
+pub use command::{BuildIo, LayoutIo, command, shell_line};
 pub use failure::{BuildFailure, FailureClass, Retry};
 pub use progress::{BuildUpdate, StepRun};
 pub use redact::Redactor;

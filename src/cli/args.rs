@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::domain::{Platform, Repository, VariantName, Version};
+use crate::domain::{Platform, Repository, TargetRef, VariantName, Version};
 use crate::plan::Rebuild;
 use crate::report::{ColorMode, ProgressMode};
 use camino::Utf8PathBuf;
@@ -45,6 +45,9 @@ pub struct Global {
     /// Where everything goes, instead of what the file says
     #[arg(long, global = true, env = "SPLITBASE_REPOSITORY", value_name = "REPOSITORY")]
     pub repository: Option<Repository>,
+    /// A folder in OCI image layout to release into, instead of the registry: oci:DIR
+    #[arg(long, global = true, env = "SPLITBASE_TO", value_name = "TARGET")]
+    pub to: Option<TargetRef>,
     /// Only this variant (and the base); may be given more than once
     #[arg(
         long = "variant",

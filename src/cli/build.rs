@@ -32,9 +32,9 @@ async fn steps(
     running: super::args::Running,
 ) -> Result<ExitCode, Failure> {
     let family = session.family()?;
-    let registry = session.registry(&family);
+    let target = session.target(&family, &session.asked_target())?;
     let pins = session.pins(&family, false)?;
-    let facts = gather::gather(&family, &options, &pins, &session.world(&family, &registry)).await?;
+    let facts = gather::gather(&family, &options, &pins, &session.world(&family, &target)).await?;
     let plan = plan::plan(&family, &facts, &options)?;
     perform(session, family, Some(&facts), plan, running).await
 }

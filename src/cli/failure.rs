@@ -7,6 +7,7 @@ use crate::gather::GatherError;
 use crate::plan::PlanError;
 use crate::report::{Output, Outputs};
 use crate::target::TargetError;
+use crate::target::layout::UnfitFolder;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -101,6 +102,7 @@ impl Failure {
             "schema": 1,
             "version": version,
             "repository": null,
+            "target": null,
             "outcome": outcome,
             "exit_code": self.exit_code.code(),
             "images": [],
@@ -148,6 +150,15 @@ impl From<TargetError> for Failure {
         Self {
             exit_code: error.exit_code(),
             messages: vec![Message::Plain(error.to_string(), error.hints.clone())],
+        }
+    }
+}
+
+impl From<UnfitFolder> for Failure {
+    fn from(error: UnfitFolder) -> Self {
+        Self {
+            exit_code: ExitCode::Usage,
+            messages: vec![Message::Plain(error.to_string(), error.hints)],
         }
     }
 }

@@ -28,8 +28,8 @@ struct ImageDocument<'a> {
 pub(super) async fn run(session: &Session, args: HashArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
     let pins = session.pins(&family, false)?;
-    let registry = session.registry(&family);
-    let world = session.world(&family, &registry);
+    let target = session.target(&family, &session.asked_target())?;
+    let world = session.world(&family, &target);
     let hashed = gather::hash(&family, &pins, args.explain, args.resolve.then_some(&world)).await?;
     for warning in &hashed.warnings {
         session.warn(warning);

@@ -3,7 +3,7 @@
 use super::args::{PlanArgs, Wishes};
 use super::failure::Failure;
 use super::session::{Session, read, write};
-use crate::buildx::{self, BuildIo};
+use crate::buildx::{self, BuildIo, LayoutIo};
 use crate::config::Family;
 use crate::domain::{ExitCode, Version};
 use crate::facts::Facts;
@@ -75,9 +75,9 @@ pub(super) async fn gather(
     options: &Options,
     wishes: &Wishes,
 ) -> Result<Facts, Failure> {
-    let registry = session.registry(family);
+    let target = session.target(family, &options.target)?;
     let pins = session.pins(family, wishes.re_resolve)?;
-    Ok(gather::gather(family, options, &pins, &session.world(family, &registry)).await?)
+    Ok(gather::gather(family, options, &pins, &session.world(family, &target)).await?)
 }
 
 fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Failure> {
@@ -123,7 +123,12 @@ fn command_line(session: &Session, plan: &Plan, step: &BuildStep) -> String {
         &session.environment,
     );
     let secrets = secrets.unwrap_or_default();
+    let root = plan.target.layout().map(|folder| session.absolute(folder));
     let io = BuildIo {
+        layout: root.as_deref().map(|root| LayoutIo {
+            root,
+            export: Path::new("<folder>"),
+        }),
         root: Path::new("."),
         builder: plan.builder.as_deref(),
         metadata_file: Path::new("<file>"),

@@ -11,8 +11,8 @@ use crate::plan::{self, Options};
 
 pub(super) async fn run(session: &Session, args: PromoteArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
-    let registry = session.registry(&family);
-    let facts = gather::gather_promotion(&family, &args.version, &registry).await?;
+    let target = session.target(&family, &session.asked_target())?;
+    let facts = gather::gather_promotion(&family, &args.version, &target).await?;
     let options = Options {
         adopt: args.adopt,
         ..session.options()

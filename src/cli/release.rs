@@ -67,13 +67,13 @@ pub(super) async fn perform(
 ) -> Result<ExitCode, Failure> {
     needs_are_there(session, &family, &plan)?;
     let plan = Arc::new(plan);
-    let registry = session.registry(&family);
+    let target = session.target(&family, &plan.target)?;
     let settings = execute::Settings {
         parallel: running.parallel.into(),
         fail_fast: running.fail_fast,
     };
     let report = session
-        .execute(family, facts, plan.clone(), registry, settings)
+        .execute(family, facts, plan.clone(), target, settings)
         .await;
     session.tell(&report, &plan)
 }
@@ -158,14 +158,18 @@ async fn saved(
             plan.repository, family.repository
         )));
     }
+    if let Some(asked) = session.global.to.as_ref().filter(|asked| **asked != plan.target) {
+        return Err(differs(format!("it is for `{}`, not for `{asked}`", plan.target)));
+    }
     let options = Options {
+        target: plan.target.clone(),
         variants: variants_of(family, &plan),
         ..plan_command::options(session, plan.version.clone(), &args.wishes)
     };
     let mut pins = session.pins(family, false)?;
     pins.plan = Some((plan.versions.clone(), plan.upstream.clone()));
-    let registry = session.registry(family);
-    let facts = gather::gather(family, &options, &pins, &session.world(family, &registry)).await?;
+    let target = session.target(family, &plan.target)?;
+    let facts = gather::gather(family, &options, &pins, &session.world(family, &target)).await?;
     let now = plan::plan(family, &facts, &options)?;
     let differences = plan::differences(&plan, &now, &facts.tags);
     if !differences.is_empty() {

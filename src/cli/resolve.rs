@@ -15,9 +15,9 @@ pub(super) async fn run(session: &Session, args: ResolveArgs) -> Result<ExitCode
         // The lock is what is made here, not what is believed.
         pins = Pins { lock: None, ..pins };
     }
-    let registry = session.registry(&family);
+    let target = session.target(&family, &session.asked_target())?;
     let (versions, upstream) =
-        gather::resolve_floating(&family, &pins, &session.world(&family, &registry)).await?;
+        gather::resolve_floating(&family, &pins, &session.world(&family, &target)).await?;
     for resolved in versions.values() {
         for warning in &resolved.warnings {
             session.warn(warning);

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use crate::clock;
 use crate::config::{self, Family, Overrides};
 use crate::credentials::Credentials;
-use crate::domain::{ExitCode, Version};
+use crate::domain::{ExitCode, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
@@ -14,9 +14,11 @@ use crate::gather::{Pins, World};
 use crate::inputs::InputEntry;
 use crate::plan::{Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
+use crate::target::Place;
+use crate::target::layout::Layout;
 use crate::target::registry::{Registry, RetryNotice};
 use crate::versions::{self, Lock};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
@@ -93,8 +95,29 @@ impl Session {
         Ok(loaded.family)
     }
 
+    /// The target that was asked for.
+    pub(super) fn asked_target(&self) -> TargetRef {
+        self.global.to.clone().unwrap_or_default()
+    }
+
+    /// The target of this name; makes no folder yet.
+    pub(super) fn target(&self, family: &Family, target: &TargetRef) -> Result<Place, Failure> {
+        let registry = self.registry(family);
+        let Some(folder) = target.layout() else {
+            return Ok(Place::registry(registry));
+        };
+        let root = self.absolute(folder);
+        let layout = Layout::open(root, &target.to_string())?;
+        Ok(Place::layout(registry, family.repository.clone(), layout))
+    }
+
+    /// A path that is relative to the working folder, without `.` in it.
+    pub(super) fn absolute(&self, path: &Utf8Path) -> PathBuf {
+        self.environment.directory().join(path).components().collect()
+    }
+
     /// The registries, with the user's credentials.
-    pub(super) fn registry(&self, family: &Family) -> Registry {
+    fn registry(&self, family: &Family) -> Registry {
         let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
         let sink = self.sink();
         // What fails for one reason fails for many tags in the same moment, and is told once.
@@ -128,7 +151,7 @@ impl Session {
     }
 
     /// What gathering facts needs.
-    pub(super) fn world<'a>(&'a self, family: &Family, registry: &'a Registry) -> World<'a, Registry> {
+    pub(super) fn world<'a>(&'a self, family: &Family, target: &'a Place) -> World<'a, Place> {
         let sink = self.sink();
         let notice = move |message: String| sink.event(&Event::Warning { step: None, message });
         let versions = versions::Context::new(
@@ -139,7 +162,7 @@ impl Session {
             Arc::new(notice),
         );
         World {
-            target: registry,
+            target,
             builder: self.builder(),
             environment: &self.children,
             versions,
@@ -173,6 +196,7 @@ impl Session {
     pub(super) fn options(&self) -> Options {
         let variants = (!self.global.variants.is_empty()).then(|| self.global.variants.clone());
         Options {
+            target: self.asked_target(),
             variants,
             ..Options::default()
         }
@@ -203,7 +227,7 @@ impl Session {
         family: Family,
         facts: Option<&Facts>,
         plan: Arc<Plan>,
-        registry: Registry,
+        target: Place,
         settings: execute::Settings,
     ) -> Report {
         let files: BTreeMap<_, Vec<InputEntry>> = facts
@@ -217,7 +241,7 @@ impl Session {
             .unwrap_or_default();
         let root = self.environment.directory().join(&family.root);
         let effects = Real {
-            target: registry,
+            target,
             root,
             files,
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),

@@ -9,8 +9,8 @@ use serde_json::json;
 
 pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
     let family = session.family()?;
-    let registry = session.registry(&family);
-    let facts = gather_status(&family, &registry).await?;
+    let target = session.target(&family, &session.asked_target())?;
+    let facts = gather_status(&family, &target).await?;
     let newest = facts.newest.as_ref();
     let aliases = facts.aliases.iter().map(|(alias, image)| {
         let digest = facts.tags.get(alias).copied();
@@ -35,6 +35,7 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
     });
     let status = Status {
         repository: family.repository.clone(),
+        target: session.asked_target(),
         newest: newest.map(|newest| StatusRelease {
             version: newest.version.clone(),
             state: newest.state,
@@ -52,7 +53,7 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
             |newest| json!({"version": newest.version, "state": newest.state, "updated": newest.updated}),
         );
         session.json(
-            &json!({"schema": 1, "repository": status.repository, "newest": newest, "aliases": aliases}),
+            &json!({"schema": 1, "repository": status.repository, "target": status.target, "newest": newest, "aliases": aliases}),
         )?;
     } else {
         session.stdout.write(&report::status(&status));

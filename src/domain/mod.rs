@@ -10,6 +10,7 @@ mod platform;
 mod quantity;
 mod repository;
 mod tag;
+mod target_ref;
 mod version;
 
 pub use digest::Digest;
@@ -20,6 +21,7 @@ pub use platform::Platform;
 pub use quantity::{ByteSize, Duration};
 pub use repository::Repository;
 pub use tag::Tag;
+pub use target_ref::TargetRef;
 pub use version::{ParsedVersion, Version, Versioning};
 
 /// Text that does not have the form that its place asks for.

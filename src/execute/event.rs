@@ -220,8 +220,10 @@ pub struct Report {
     pub schema: u32,
     /// The release, where it was one.
     pub version: Option<crate::domain::Version>,
-    /// Where it went.
+    /// What its images are called; where it went, if the target is a registry.
     pub repository: crate::domain::Repository,
+    /// Where it went: `registry`, or `oci:DIR`.
+    pub target: crate::domain::TargetRef,
     /// How it ended.
     pub outcome: RunOutcome,
     /// The exit code.

@@ -26,6 +26,7 @@ pub(super) fn report<E: Effects>(run: &Run<E>, interrupted: bool, took: Duration
         schema: 1,
         version: run.plan.version.clone(),
         repository: run.plan.repository.clone(),
+        target: run.plan.target.clone(),
         outcome,
         exit_code: exit_code.code(),
         images: run

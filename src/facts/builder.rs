@@ -39,6 +39,13 @@ impl BuilderFacts {
         self.store != ImageStore::Classic
     }
 
+    /// Whether images can be exported to OCI layouts, and built upon such: the classic store's engine refuses both ("OCI exporter is not
+    /// supported for the docker driver", "unknown scheme oci-layout").
+    #[must_use]
+    pub fn exports_layouts(&self) -> bool {
+        self.store != ImageStore::Classic
+    }
+
     /// Whether build cache can be exported to a registry.
     #[must_use]
     pub fn exports_cache(&self) -> bool {

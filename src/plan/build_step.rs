@@ -2,7 +2,7 @@
 
 use super::images::{Decision, ImageState};
 use super::render::Scope;
-use super::{BaseUse, BuildStep, Options, PlanError};
+use super::{Action, BaseUse, BuildStep, Options, PlanError, Step};
 use crate::config::{BuildContext, CacheTo, Family, Image, Upstream};
 use crate::domain::{IdentityTags, Platform};
 use crate::facts::{Facts, PlatformImage};
@@ -33,6 +33,12 @@ pub(super) fn build_step(
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
+        });
+    }
+    if !options.target.is_registry() && !builder.exports_layouts() {
+        return Err(PlanError::NoLayout {
+            builder: builder.name.clone(),
+            target: options.target.clone(),
         });
     }
     let decision = state.platforms.get(platform);
@@ -69,12 +75,13 @@ pub(super) fn build_step(
         flags: build.flags.clone(),
         no_cache: decision.is_some_and(|decision| decision.rebuild),
         pull: image.upstream == Upstream::Float,
-        cache_from: cache_from(family, image, platform, builder.exports_cache()),
-        cache_to: if builder.exports_cache() {
-            cache_to(family, image, platform)
-        } else {
-            None
-        },
+        cache_from: cache_from(family, image, platform, builder.exports_cache())
+            .into_iter()
+            .filter(|from| options.target.is_registry() || !in_registry(from))
+            .collect(),
+        cache_to: cache_to(family, image, platform)
+            .filter(|_| builder.exports_cache())
+            .filter(|to| options.target.is_registry() || !in_registry(to)),
         timeout: build.timeout,
     })
 }
@@ -147,6 +154,30 @@ fn own_cache(family: &Family, image: &Image, platform: &Platform) -> String {
         image.id.dashed(),
         platform.tag_suffix()
     )
+}
+
+/// Whether a cache is in a registry: a release into a layout needs none.
+fn in_registry(cache: &str) -> bool {
+    let kind = cache.split(',').find_map(|field| field.strip_prefix("type="));
+    kind.is_none_or(|kind| kind == "registry")
+}
+
+/// What a release into a layout does without, if it builds anything.
+pub(super) fn left_out(family: &Family, options: &Options, steps: &[Step]) -> Option<String> {
+    let builds = steps.iter().any(|step| matches!(step.action, Action::Build(_)));
+    if options.target.is_registry() || !builds {
+        return None;
+    }
+    let to = match &family.cache.to {
+        CacheTo::None => false,
+        CacheTo::Registry => true,
+        CacheTo::Custom(template) => in_registry(&template.to_string()),
+    };
+    let from = family.cache.from.iter().any(|from| in_registry(from));
+    (to || from).then(|| {
+        "no build cache in a registry is read or written: a release into a layout asks no registry for it"
+            .to_owned()
+    })
 }
 
 fn cache_from(family: &Family, image: &Image, platform: &Platform, own: bool) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::config::Retry;
-use crate::domain::{Digest, Identity, ImageId, Platform, Repository, Tag, Version};
+use crate::domain::{Digest, Identity, ImageId, Platform, Repository, Tag, TargetRef, Version};
 use crate::facts::PlatformImage;
 use crate::record::{AliasPoint, Record};
 use crate::versions::Resolved;
@@ -75,8 +75,11 @@ pub struct Plan {
     pub version: Option<Version>,
     /// The family's name.
     pub family: String,
-    /// Where everything goes.
+    /// What images are called; where everything goes, if the target is a registry.
     pub repository: Repository,
+    /// Where everything goes: `registry`, or `oci:DIR`.
+    #[serde(default)]
+    pub target: TargetRef,
     /// What floating versions were resolved to.
     pub versions: BTreeMap<String, Resolved>,
     /// What upstream references were resolved to.

@@ -1,7 +1,7 @@
 //! Why there is no plan.
 
 use crate::config::TagError;
-use crate::domain::{Digest, ExitCode, ImageId, Platform, Tag, VariantName, Version};
+use crate::domain::{Digest, ExitCode, ImageId, Platform, Tag, TargetRef, VariantName, Version};
 
 /// Why there is no plan. Everything here is found before anything is built or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +87,16 @@ pub enum PlanError {
         /// What it can build for.
         can: String,
     },
+    /// The builder cannot write images into a folder.
+    #[error(
+        "builder `{builder}` cannot build into `{target}`: its engine keeps images in the classic store, which neither exports OCI layouts nor builds on them"
+    )]
+    NoLayout {
+        /// The builder.
+        builder: String,
+        /// The target.
+        target: TargetRef,
+    },
     /// A tag that would not be one.
     #[error("the tag `{template}` of {image} cannot be used: {error}")]
     BadTag {
@@ -139,7 +149,7 @@ impl PlanError {
             | Self::UnknownAlias { .. }
             | Self::Unordered { .. }
             | Self::NotPromotable { .. } => ExitCode::Refused,
-            Self::NoEmulation { .. } | Self::NotBuilt { .. } => ExitCode::Failed,
+            Self::NoEmulation { .. } | Self::NoLayout { .. } | Self::NotBuilt { .. } => ExitCode::Failed,
             Self::Version(_)
             | Self::NoVersion
             | Self::UnknownVariant { .. }
@@ -175,6 +185,13 @@ impl PlanError {
                 ),
                 "or name a builder that has the platform: `--builder NAME`".to_owned(),
                 "or leave the platform out: `--platform linux/amd64`".to_owned(),
+            ],
+            Self::NoLayout { .. } => vec![
+                "turn on the engine's containerd image store: `\"features\": {\"containerd-snapshotter\": true}` in its `daemon.json`"
+                    .to_owned(),
+                "or build with a builder of its own: `docker buildx create --name layouts --driver docker-container`, then `--builder layouts`"
+                    .to_owned(),
+                "or release to a registry: leave out `--to`".to_owned(),
             ],
             Self::NotBuilt { .. } => vec!["`splitbase build` builds what is missing".to_owned()],
             Self::NoVersion => vec!["`splitbase release v1.2.3`".to_owned()],

@@ -1,6 +1,6 @@
 //! What the person who asks for a plan wants.
 
-use crate::domain::{ImageId, InvalidText, Platform, VariantName, Version};
+use crate::domain::{ImageId, InvalidText, Platform, TargetRef, VariantName, Version};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -65,6 +65,9 @@ impl FromStr for Rebuild {
 pub struct Options {
     /// What the plan is for.
     pub goal: Goal,
+    /// Where it goes (`--to`).
+    #[serde(default)]
+    pub target: TargetRef,
     /// The release; tags, aliases and records need it.
     pub version: Option<Version>,
     /// Leave aliases where they are (`--no-promote`).

@@ -52,6 +52,7 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
     }
     let steps = draft.steps;
     let builder = facts.builder.as_ref();
+    warnings.extend(build_step::left_out(family, options, &steps));
     if builder.is_some_and(|builder| !builder.attests())
         && steps.iter().any(|step| matches!(step.action, Action::Build(_)))
     {
@@ -65,6 +66,7 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         version: options.version.clone(),
         family: family.name.clone(),
         repository: family.repository.clone(),
+        target: options.target.clone(),
         versions: facts.versions.clone(),
         upstream: facts.upstream.clone(),
         images: selected

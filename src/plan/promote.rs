@@ -131,6 +131,7 @@ pub fn plan_promotion(
         version: Some(version.clone()),
         family: family.name.clone(),
         repository: family.repository.clone(),
+        target: options.target.clone(),
         versions: record.versions.clone(),
         upstream: record.upstream.clone(),
         images,

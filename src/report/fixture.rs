@@ -361,6 +361,7 @@ pub(super) fn plan() -> Plan {
         version: Some("v1.2.3".parse().unwrap()),
         family: "devbox".to_owned(),
         repository,
+        target: crate::domain::TargetRef::Registry,
         versions: BTreeMap::from([
             (
                 "PI_VERSION".to_owned(),
@@ -421,6 +422,7 @@ pub(super) fn done() -> Report {
         schema: 1,
         version: Some("v1.2.3".parse().unwrap()),
         repository: "acme/devbox".parse().unwrap(),
+        target: crate::domain::TargetRef::Registry,
         outcome: RunOutcome::Done,
         exit_code: 0,
         images: vec![

@@ -4,7 +4,7 @@ use super::style::{FAINT, HEADING, NAME, ODD, paint};
 use super::summary::short;
 use super::table::{Cell, Table};
 use super::text;
-use crate::domain::{Digest, ImageId, Repository, Tag, Version};
+use crate::domain::{Digest, ImageId, Repository, Tag, TargetRef, Version};
 use crate::record::RecordState;
 use std::fmt::Write as _;
 
@@ -39,6 +39,8 @@ pub struct StatusAlias {
 pub struct Status {
     /// The repository.
     pub repository: Repository,
+    /// The target.
+    pub target: TargetRef,
     /// The newest release, where there is a record.
     pub newest: Option<StatusRelease>,
     /// The aliases of the family.
@@ -67,8 +69,13 @@ pub fn status(status: &Status) -> String {
         }
         None => "none".to_owned(),
     };
+    let target = if status.target.is_registry() {
+        String::new()
+    } else {
+        format!("{}  {}\n", paint(FAINT, "target        "), status.target)
+    };
     let mut text = format!(
-        "{}  {}\n{}  {newest}\n",
+        "{}  {}\n{target}{}  {newest}\n",
         paint(FAINT, "repository    "),
         status.repository,
         paint(FAINT, "newest release")
@@ -111,6 +118,7 @@ mod tests {
         };
         let mut shown = Status {
             repository: "acme/devbox".parse().unwrap(),
+            target: TargetRef::Registry,
             newest: Some(StatusRelease {
                 version: "v1.2.3".parse().unwrap(),
                 state: RecordState::Done,

@@ -164,9 +164,10 @@ fn ending(report: &Report) -> String {
         format!(" (exit code {})", report.exit_code)
     };
     format!(
-        "{} of {}: {} {} {}{code}\n",
+        "{} of {}{}: {} {} {}{code}\n",
         subject(report.version.as_ref()),
         report.repository,
+        report.target.into_words(),
         paint(style, word),
         preposition(report.outcome),
         text::seconds(text::duration(report.seconds)),

@@ -92,7 +92,7 @@ async fn containers_of(image: &str, environment: &Environment) -> Option<BTreeSe
 }
 
 /// Not to be interrupted: cleaning up is what an interrupt asks for.
-async fn docker(args: &[&str], environment: &Environment) -> Option<process::Output> {
+pub(super) async fn docker(args: &[&str], environment: &Environment) -> Option<process::Output> {
     let mut command = Command::new("docker").args(args.iter().copied());
     for (name, value) in environment.iter() {
         command = command.env(name, value);

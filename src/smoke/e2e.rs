@@ -87,6 +87,7 @@ impl Bench {
             root: self.dir.path(),
             environment: &environment,
             logs: Some(self.dir.path()),
+            load: None,
         };
         run(&self.step, self.digest, &options, cancel, on_line).await
     }

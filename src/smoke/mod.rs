@@ -2,6 +2,7 @@
 
 mod containers;
 mod identity;
+mod load;
 mod run;
 mod size;
 
@@ -9,5 +10,6 @@ mod size;
 mod e2e;
 
 pub use identity::{SmokeFile, smoke_identity};
+pub use load::{Loading, WriteArchive};
 pub use run::{SmokeFailure, SmokeFailureKind, SmokeOptions, SmokePassed, run};
 pub use size::{TooLarge, check_size};

@@ -1,6 +1,7 @@
 //! One run of a smoke test.
 
 use super::containers;
+use super::load::{self, Loaded, Loading};
 use crate::buildx::Redactor;
 use crate::domain::{Digest, ExitCode, Platform};
 use crate::environment::Environment;
@@ -25,6 +26,8 @@ pub struct SmokeOptions<'a> {
     pub environment: &'a Environment,
     /// Where logs of failed tests are kept; the system's folder for temporary files when `None`.
     pub logs: Option<&'a Path>,
+    /// The image, where the engine cannot pull it from a registry.
+    pub load: Option<&'a Loading>,
 }
 
 /// A test that passed.
@@ -67,7 +70,7 @@ pub struct SmokeFailure {
     pub output: Vec<String>,
     /// Where the whole of it is.
     pub log: Option<PathBuf>,
-    /// A line for a shell, to look inside the image.
+    /// A line for a shell, to look inside the image; empty where the engine does not have it.
     pub look_inside: String,
     /// What to do about it.
     pub hints: Vec<String>,
@@ -90,8 +93,9 @@ impl SmokeFailure {
 
 /// Runs the test of a platform image.
 ///
-/// The command is told `SPLITBASE_IMAGE` (`REPOSITORY@DIGEST`), `SPLITBASE_VARIANT` and `SPLITBASE_PLATFORM`. Containers that it started and
-/// left are removed however it ends, and so is the image record that the engine made for it.
+/// The command is told `SPLITBASE_IMAGE` (what `docker run` takes: `REPOSITORY@DIGEST`, or the name of the image that was loaded),
+/// `SPLITBASE_VARIANT` and `SPLITBASE_PLATFORM`. Containers that it started and left are removed however it ends, and so is the image record
+/// that the engine made for it. An image that was loaded is kept only if its test failed, so that one can look inside.
 ///
 /// # Errors
 /// It did not pass, or could not be run.
@@ -100,10 +104,86 @@ pub async fn run(
     digest: Digest,
     options: &SmokeOptions<'_>,
     cancel: &CancellationToken,
+    on_line: impl FnMut(&str) + Send,
+) -> Result<SmokePassed, SmokeFailure> {
+    let Some(loading) = options.load else {
+        return of(
+            step,
+            &step.repository.with_digest(&digest),
+            options,
+            cancel,
+            on_line,
+        )
+        .await;
+    };
+    let failed = |kind, reason, hints| SmokeFailure {
+        kind,
+        reason,
+        output: Vec::new(),
+        log: None,
+        look_inside: String::new(),
+        hints,
+    };
+    // What cannot be started needs no image.
+    if let Err((reason, hint)) = command(step, "", options) {
+        return Err(failed(SmokeFailureKind::BadCommand, reason, vec![hint]));
+    }
+    let loaded = match load::load(loading, digest, options.environment, cancel).await {
+        Ok(loaded) => loaded,
+        Err(_) if cancel.is_cancelled() => {
+            return Err(failed(
+                SmokeFailureKind::Interrupted,
+                interrupted(step),
+                Vec::new(),
+            ));
+        }
+        Err(reason) => {
+            let reason = format!(
+                "load {} for {} into the engine: {reason}",
+                step.image, step.platform
+            );
+            let hint =
+                "see whether the engine runs and has room: `docker info`, `docker system df`".to_owned();
+            return Err(failed(SmokeFailureKind::CouldNotRun, reason, vec![hint]));
+        }
+    };
+    let mut tested = of(step, &loaded.reference, options, cancel, on_line).await;
+    if let Err(failure) = &mut tested {
+        failure.look_inside = keep(step, digest, &loaded, &failure.kind, options.environment).await;
+    }
+    loaded.remove(options.environment).await;
+    tested
+}
+
+/// Keeps an image whose own test failed, and says how to look inside; nothing of others.
+async fn keep(
+    step: &SmokeStep,
+    digest: Digest,
+    loaded: &Loaded,
+    kind: &SmokeFailureKind,
+    environment: &Environment,
+) -> String {
+    let of_image = matches!(
+        kind,
+        SmokeFailureKind::Failed(_) | SmokeFailureKind::Signalled(_) | SmokeFailureKind::TimedOut(_)
+    );
+    if !of_image {
+        return String::new();
+    }
+    let name = load::kept_name(&step.image.dashed(), &step.platform, digest);
+    loaded.keep(&name, environment).await;
+    look_inside(&name, &step.platform)
+}
+
+/// Runs the test of an image that the engine has or can pull.
+async fn of(
+    step: &SmokeStep,
+    image: &str,
+    options: &SmokeOptions<'_>,
+    cancel: &CancellationToken,
     mut on_line: impl FnMut(&str) + Send,
 ) -> Result<SmokePassed, SmokeFailure> {
-    let image = step.repository.with_digest(&digest);
-    let look_inside = look_inside(&image, &step.platform);
+    let look_inside = look_inside(image, &step.platform);
     let failed = |kind, reason: String, hints: Vec<String>| SmokeFailure {
         kind,
         reason,
@@ -112,19 +192,19 @@ pub async fn run(
         look_inside: look_inside.clone(),
         hints,
     };
-    let command = match command(step, &image, options) {
+    let command = match command(step, image, options) {
         Ok(command) => command,
         Err((reason, hint)) => {
             return Err(failed(SmokeFailureKind::BadCommand, reason, vec![hint]));
         }
     };
     let _alone = tokio::select! {
-        guard = containers::alone(&image) => guard,
+        guard = containers::alone(image) => guard,
         () = cancel.cancelled() => {
             return Err(failed(SmokeFailureKind::Interrupted, interrupted(step), Vec::new()));
         }
     };
-    let before = containers::before(&image, options.environment).await;
+    let before = containers::before(image, options.environment).await;
 
     let mut log = log_file(step, options.logs);
     let redactor = Redactor::default();
@@ -141,10 +221,10 @@ pub async fn run(
     });
     let ended = tokio::select! {
         ended = test => ended,
-        never = end_containers(&image, &before, options.environment, cancel) => match never {},
+        never = end_containers(image, &before, options.environment, cancel) => match never {},
     };
     let took = start.elapsed();
-    let left = containers::remove_new(&image, &before, options.environment).await;
+    let left = containers::remove_new(image, &before, options.environment).await;
 
     let (kind, reason, hints) = match ended {
         Ok(Ended::Exited(0)) => return Ok(SmokePassed { took, left }),
@@ -376,6 +456,7 @@ mod tests {
             root,
             environment: &environment,
             logs: None,
+            load: None,
         };
         run(step, Digest::of(b""), &options, &CancellationToken::new(), |_| {})
             .await

@@ -1,14 +1,18 @@
-//! Where a release goes: what the executor and the facts need of a registry (and, later, of an OCI image layout).
+//! Where a release goes: what the executor and the facts need of a registry or of an OCI image layout.
 //!
 //! The trait works on raw manifests, because a digest is one of bytes: parsing and writing again changes it.
 //! Nothing here knows of plans or configuration.
 
 mod error;
 pub mod images;
+pub mod layout;
+mod measure;
 pub mod oci;
+mod place;
 pub mod registry;
 
 pub use error::{FailureClass, TargetError};
+pub use place::Place;
 
 use crate::domain::{Digest, Repository, Tag};
 use bytes::Bytes;
@@ -157,4 +161,20 @@ pub trait Target: Send + Sync + 'static {
         tag: &Tag,
         manifest: &RawManifest,
     ) -> impl Future<Output = Result<(), TargetError>> + Send;
+
+    /// As [`Target::put_manifest`], where the target can compare and set: only if what stands under `tag` is `seen`, or `manifest` already.
+    /// A registry cannot, and writes whatever stands there.
+    ///
+    /// # Errors
+    /// As [`Target::put_manifest`]; with [`FailureClass::Conflict`] where something else stands there: then nothing was written.
+    fn put_manifest_if(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &RawManifest,
+        seen: Option<Digest>,
+    ) -> impl Future<Output = Result<(), TargetError>> + Send {
+        let _ = seen;
+        self.put_manifest(repository, tag, manifest)
+    }
 }

@@ -181,7 +181,7 @@ fn checked(step: &BuildStep, pushed: &Contents, base: Option<Digest>) -> Result<
 
 /// Puts what was pushed under the identity tag, or takes what another builder put there first.
 ///
-/// Registries cannot compare and swap. Two builders that both found nothing would both write, so each looks again once the other, if there is
+/// Registries cannot compare and swap (a layout can, and then the rest of this finds nothing). Two builders that both found nothing would both write, so each looks again once the other, if there is
 /// one, has had as long as it took itself: what stands then is used by both.
 async fn adopt<E: Effects>(
     run: &Run<E>,
@@ -192,15 +192,19 @@ async fn adopt<E: Effects>(
 ) -> Result<(PlatformImage, bool), StepFailure> {
     let target = run.effects.target();
     let began = Instant::now();
-    if let Some(theirs) = standing(run, step, &ours, base).await? {
+    let (seen, theirs) = standing(run, step, &ours, base).await?;
+    if let Some(theirs) = theirs {
         let adopted = theirs.digest() != ours.digest();
         return Ok((theirs, adopted));
     }
-    match target.put_manifest(&step.repository, &step.tag, raw).await {
+    match target
+        .put_manifest_if(&step.repository, &step.tag, raw, seen)
+        .await
+    {
         Ok(()) => {}
         Err(error) if error.class == FailureClass::Conflict => {
             // The other one looked before ours was there, and wrote after it.
-            return match standing(run, step, &ours, base).await? {
+            return match standing(run, step, &ours, base).await?.1 {
                 Some(theirs) => Ok((theirs, true)),
                 None => Err(error.into()),
             };
@@ -215,7 +219,7 @@ async fn adopt<E: Effects>(
         return Ok((ours, false));
     }
     // What is there now is what the other one uses.
-    match standing(run, step, &ours, base).await? {
+    match standing(run, step, &ours, base).await?.1 {
         Some(theirs) => {
             let adopted = theirs.digest() != ours.digest();
             Ok((theirs, adopted))
@@ -224,19 +228,19 @@ async fn adopt<E: Effects>(
     }
 }
 
-/// What stands under the identity tag, if it is what the step wants.
+/// What stands under the identity tag, and the platform image in it, if it is what the step wants.
 async fn standing<E: Effects>(
     run: &Run<E>,
     step: &BuildStep,
     ours: &PlatformImage,
     base: Option<Digest>,
-) -> Result<Option<PlatformImage>, StepFailure> {
+) -> Result<(Option<Digest>, Option<PlatformImage>), StepFailure> {
     let target = run.effects.target();
     let there = match target
         .manifest(&step.repository, &Reference::from(&step.tag))
         .await
     {
-        Presence::Absent => return Ok(None),
+        Presence::Absent => return Ok((None, None)),
         Presence::Unknown(error) => return Err(error.into()),
         Presence::Present(there) => contents(target, &step.repository, &there, base.is_some()).await?,
     };
@@ -244,5 +248,6 @@ async fn standing<E: Effects>(
         let same = theirs.digest() == ours.digest();
         same || step.replaces != Some(theirs.digest()) && theirs.base == base
     };
-    Ok(there.platforms.get(&step.platform).filter(wanted).cloned())
+    let image = there.platforms.get(&step.platform).filter(wanted).cloned();
+    Ok((Some(there.digest), image))
 }

@@ -11,7 +11,7 @@ use crate::target::{Presence, Reference, Target};
 /// Writes one release tag.
 pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> Result<Done, StepFailure> {
     run.tags_checked.get_or_init(|| check_tags(run)).await.clone()?;
-    put(run, &step.image, &step.repository, &step.tag).await
+    put(run, &step.image, &step.repository, &step.tag, step.replaces).await
 }
 
 /// Moves one alias.
@@ -20,7 +20,7 @@ pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) 
         .get_or_init(|| check_aliases(run))
         .await
         .clone()?;
-    put(run, &step.image, &step.repository, &step.alias).await
+    put(run, &step.image, &step.repository, &step.alias, step.from).await
 }
 
 /// What somebody else did since the plan was made is found before the first tag is written, not between tags and aliases.
@@ -96,12 +96,13 @@ async fn current<E: Effects>(
     }
 }
 
-/// Puts the index of `image` under `tag`, byte for byte.
+/// Puts the index of `image` under `tag`, byte for byte; where the target can compare and set, only in place of `seen`.
 async fn put<E: Effects>(
     run: &Run<E>,
     image: &ImageId,
     repository: &Repository,
     tag: &Tag,
+    seen: Option<Digest>,
 ) -> Result<Done, StepFailure> {
     let target = run.effects.target();
     let digest = run.state.index(image).ok_or_else(|| {
@@ -116,7 +117,7 @@ async fn put<E: Effects>(
         None => required(target, repository, digest).await?,
     };
     run.state.lock().published = true;
-    target.put_manifest(repository, tag, &raw).await?;
+    target.put_manifest_if(repository, tag, &raw, seen).await?;
     run.state.lock().standing.insert(tag.clone());
     Ok(Done::of(digest.to_string()))
 }

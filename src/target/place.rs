@@ -1,0 +1,121 @@
+//! The target of a run: the family's registry, or a layout in its stead.
+
+use super::layout::Layout;
+use super::registry::Registry;
+use super::{Presence, RawManifest, Reference, Target, TargetError, oci};
+use crate::domain::{Digest, Repository, Tag};
+use bytes::Bytes;
+
+/// The target of a run. With a layout, the family's repository is that folder, nothing is ever written to a registry, and registries are
+/// only asked for images from outside the family.
+#[derive(Debug, Clone)]
+pub struct Place {
+    registry: Registry,
+    layout: Option<(Repository, Layout)>,
+}
+
+impl Place {
+    /// All repositories are where their names say.
+    #[must_use]
+    pub const fn registry(registry: Registry) -> Self {
+        Self {
+            registry,
+            layout: None,
+        }
+    }
+
+    /// `layout` stands for `repository`.
+    #[must_use]
+    pub const fn layout(registry: Registry, repository: Repository, layout: Layout) -> Self {
+        Self {
+            registry,
+            layout: Some((repository, layout)),
+        }
+    }
+
+    /// The layout, where the target is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Layout> {
+        self.layout.as_ref().map(|(_, layout)| layout)
+    }
+
+    fn read(&self, repository: &Repository) -> Option<&Layout> {
+        let (own, layout) = self.layout.as_ref()?;
+        (own == repository).then_some(layout)
+    }
+}
+
+impl Target for Place {
+    async fn resolve(&self, repository: &Repository, reference: &Reference) -> Presence<Digest> {
+        match self.read(repository) {
+            Some(layout) => layout.resolve(repository, reference).await,
+            None => self.registry.resolve(repository, reference).await,
+        }
+    }
+
+    async fn manifest(&self, repository: &Repository, reference: &Reference) -> Presence<RawManifest> {
+        match self.read(repository) {
+            Some(layout) => layout.manifest(repository, reference).await,
+            None => self.registry.manifest(repository, reference).await,
+        }
+    }
+
+    async fn blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Bytes, TargetError> {
+        match self.read(repository) {
+            Some(layout) => layout.blob(repository, digest, limit).await,
+            None => self.registry.blob(repository, digest, limit).await,
+        }
+    }
+
+    async fn uncompressed_size(
+        &self,
+        repository: &Repository,
+        layer: &oci::Descriptor,
+    ) -> Result<u64, TargetError> {
+        match self.read(repository) {
+            Some(layout) => layout.uncompressed_size(repository, layer).await,
+            None => self.registry.uncompressed_size(repository, layer).await,
+        }
+    }
+
+    async fn put_blob(&self, repository: &Repository, bytes: Bytes) -> Result<Digest, TargetError> {
+        match self.folder() {
+            Some(layout) => layout.put_blob(repository, bytes).await,
+            None => self.registry.put_blob(repository, bytes).await,
+        }
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        match self.folder() {
+            Some(layout) => layout.put_manifest(repository, tag, manifest).await,
+            None => self.registry.put_manifest(repository, tag, manifest).await,
+        }
+    }
+
+    async fn put_manifest_if(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &RawManifest,
+        seen: Option<Digest>,
+    ) -> Result<(), TargetError> {
+        match self.folder() {
+            Some(layout) => layout.put_manifest_if(repository, tag, manifest, seen).await,
+            None => {
+                self.registry
+                    .put_manifest_if(repository, tag, manifest, seen)
+                    .await
+            }
+        }
+    }
+}
