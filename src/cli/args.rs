@@ -117,6 +117,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Build, test, tag, and move aliases
     Release(ReleaseArgs),
+    /// Build and test on one platform, and publish nothing: for pull requests
+    Validate(ValidateArgs),
     /// Move the aliases to a release that stands
     Promote(PromoteArgs),
     /// Show what the tags point at
@@ -220,6 +222,14 @@ pub struct Running {
     /// Stop everything at the first failure
     #[arg(long, env = "SPLITBASE_FAIL_FAST")]
     pub fail_fast: bool,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// How it runs
+    #[command(flatten)]
+    pub running: Running,
 }
 
 /// `promote`.

@@ -10,6 +10,7 @@ mod release;
 mod resolve;
 mod session;
 mod status;
+mod validate;
 
 use crate::config;
 use crate::domain::ExitCode;
@@ -82,6 +83,7 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
         match cli.command {
             Command::Plan(args) => plan::run(&session, args).await,
             Command::Release(args) => release::run(&session, args).await,
+            Command::Validate(args) => validate::run(&session, args).await,
             Command::Promote(args) => promote::run(&session, args).await,
             Command::Status => status::run(&session).await,
             Command::Hash(args) => hash::run(&session, args).await,

@@ -79,7 +79,7 @@ pub(super) async fn perform(
 }
 
 /// A secret or SSH agent that is missing stops a run before it begins, not when the build that needs it has its turn.
-fn needs_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<(), Failure> {
+pub(super) fn needs_are_there(session: &Session, family: &Family, plan: &Plan) -> Result<(), Failure> {
     let root = session.environment.directory().join(&family.root);
     let mut missing: Vec<Message> = Vec::new();
     let mut known = BTreeSet::new();

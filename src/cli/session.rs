@@ -5,7 +5,7 @@ use super::failure::Failure;
 use crate::clock;
 use crate::config::{self, Family, Overrides};
 use crate::credentials::Credentials;
-use crate::domain::{ExitCode, TargetRef, Version};
+use crate::domain::{ExitCode, Repository, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
@@ -102,13 +102,23 @@ impl Session {
 
     /// The target of this name; makes no folder yet.
     pub(super) fn target(&self, family: &Family, target: &TargetRef) -> Result<Place, Failure> {
+        self.target_of(family, &family.repository, target)
+    }
+
+    /// The same, where a layout stands for another repository than the family's.
+    pub(super) fn target_of(
+        &self,
+        family: &Family,
+        repository: &Repository,
+        target: &TargetRef,
+    ) -> Result<Place, Failure> {
         let registry = self.registry(family);
         let Some(folder) = target.layout() else {
             return Ok(Place::registry(registry));
         };
         let root = self.absolute(folder);
         let layout = Layout::open(root, &target.to_string())?;
-        Ok(Place::layout(registry, family.repository.clone(), layout))
+        Ok(Place::layout(registry, repository.clone(), layout))
     }
 
     /// A path that is relative to the working folder, without `.` in it.

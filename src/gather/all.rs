@@ -184,6 +184,14 @@ fn set_smoke_identities(family: &Family, facts: &mut Facts, files: &BTreeMap<Ima
     }
 }
 
+/// What the builder can do.
+///
+/// # Errors
+/// There is none, or it could not be asked.
+pub async fn builder<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherError> {
+    inspect(world).await
+}
+
 async fn inspect<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherError> {
     Ok(buildx::inspect(world.builder, world.environment, &world.cancel).await?)
 }

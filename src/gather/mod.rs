@@ -9,7 +9,7 @@ mod probe;
 mod sources;
 mod standing;
 
-pub use all::{Pins, World, gather};
+pub use all::{Pins, World, builder, gather};
 pub use error::{DockerfileProblem, GatherError};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};

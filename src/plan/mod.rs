@@ -14,6 +14,7 @@ pub(crate) mod publish;
 pub(crate) mod render;
 mod smoke_step;
 mod step;
+mod validation;
 
 pub(crate) use build_step::values as publish_values;
 pub use compare::differences;
@@ -25,6 +26,8 @@ pub use promote::plan_promotion;
 pub use step::{
     Action, AliasStep, AssembleStep, BaseUse, BuildStep, RecordStep, SmokeStep, Step, StepId, TagStep,
 };
+
+pub use validation::{Validation, validation};
 
 #[cfg(test)]
 mod tests;

@@ -24,4 +24,5 @@ mod reuse;
 mod support;
 mod tested;
 mod traps;
+mod validate;
 mod versions;

@@ -1,0 +1,120 @@
+//! `validate`, the gate of a pull request: everything is built and tested on one platform, and nothing is published.
+
+use crate::support::{AMD64, ARM64, Family, Registry, unique};
+use std::collections::BTreeMap;
+
+/// A port that nobody listens on.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn e2e_validate_builds_and_tests_on_one_platform_and_writes_to_no_registry() {
+    let registry = Registry::start();
+    let family = Family::of(registry.address(), &[AMD64, ARM64], &["base", "omos"]);
+    // `[smoke]` names another platform than the builder's own: a gate that tests nothing would be none.
+    family.set("smoke", "platforms = [\"linux/arm64\"]");
+    let temporary = tempfile::tempdir().unwrap();
+    let splitbase = family.splitbase().env("TMPDIR", temporary.path());
+    let run = splitbase.ok(&["validate", "-o", "json"]);
+    let mut steps = run.steps();
+    steps.sort_unstable();
+    assert_eq!(
+        steps,
+        [
+            "assemble/base",
+            "assemble/variant/base",
+            "assemble/variant/omos",
+            "build/base/linux-amd64",
+            "build/variant/base/linux-amd64",
+            "build/variant/omos/linux-amd64",
+            "smoke/variant/base/linux-amd64",
+            "smoke/variant/omos/linux-amd64",
+        ]
+    );
+    let report = run.json();
+    assert_eq!(report["outcome"], "done");
+    for image in &report["images"].as_array().unwrap()[1..] {
+        assert_eq!(image["platforms"][0]["smoke"], "passed", "{image}");
+        assert_eq!(image["platforms"].as_array().unwrap().len(), 1);
+    }
+    assert_eq!(registry.writes(), []);
+    assert_eq!(family.tags(&registry), BTreeMap::new());
+    let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+
+    // On another platform where that is asked for, and one variant alone.
+    let run = splitbase.ok(&["validate", "--platform", ARM64, "--variant", "omos"]);
+    assert_eq!(run.steps_of("smoke/"), ["smoke/variant/omos/linux-arm64"]);
+    assert_eq!(registry.writes(), []);
+}
+
+#[test]
+fn e2e_validate_says_what_does_not_pass() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    let splitbase = family.splitbase();
+    family.smoke("docker run --rm \"$SPLITBASE_IMAGE\" test -e /nowhere");
+    splitbase.run(&["validate"]).expect(3).says("smoke test");
+    family.append("Dockerfile.variant", "RUN false\n");
+    splitbase.run(&["validate"]).expect(1).says("`RUN false`");
+    // Nothing of it is for this platform: that is no pass.
+    family
+        .set("variants.base", "platforms = [\"linux/arm64\"]")
+        .replace(
+            "variants.toml",
+            "platforms  = [\"linux/amd64\"]",
+            "platforms  = [\"linux/amd64\", \"linux/arm64\"]",
+        );
+    splitbase
+        .run(&["validate"])
+        .expect(2)
+        .says("none of its variants is for linux/amd64")
+        .says("--platform");
+    assert_eq!(registry.writes(), []);
+}
+
+#[test]
+fn e2e_validate_leaves_out_optional_secrets_and_stops_for_others() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    family
+        .set(
+            "build",
+            "secrets = [{ id = \"token\", env = \"E2E_TOKEN\", optional = true }]",
+        )
+        .append(
+            "Dockerfile.variant",
+            "RUN --mount=type=secret,id=token test ! -e /run/secrets/token\n",
+        );
+    family.splitbase().ok(&["validate"]);
+    family.replace("variants.toml", ", optional = true", "");
+    let run = family.splitbase().run(&["validate"]).expect(2);
+    run.says("`token`").says("E2E_TOKEN");
+    assert_eq!(run.builds(), [""; 0]);
+}
+
+#[test]
+fn e2e_validate_needs_no_registry() {
+    let address = format!("127.0.0.1:{}", closed_port());
+    let family = Family::of(&address, &[AMD64], &["base"]);
+    let run = family.splitbase().ok(&["validate"]);
+    assert_eq!(run.steps_of("build/base/").len(), 1);
+}
+
+#[test]
+fn e2e_validate_takes_the_base_of_the_working_tree_and_never_a_stale_one() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    family.splitbase().ok(&["release", "v1.0.0"]);
+    // The sources go on; `base-latest` is still the old one.
+    let word = unique();
+    family.write("marker", format!("{word}\n")).smoke(&format!(
+        "docker run --rm \"$SPLITBASE_IMAGE\" grep -q {word} /etc/marker"
+    ));
+    registry.requests();
+    let run = family.splitbase().ok(&["validate"]);
+    assert_eq!(run.steps_of("build/base/").len(), 1);
+    assert_eq!(registry.writes(), []);
+}
