@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
 use crate::facts::Facts;
 use crate::gather::{Pins, World};
-use crate::inputs::InputEntry;
+use crate::inputs::{self, InputEntry, Request};
 use crate::plan::{Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::target::Place;
@@ -22,7 +22,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -107,8 +107,31 @@ impl Session {
             return Ok(Place::registry(registry));
         };
         let root = self.absolute(folder);
+        self.refuse_inputs(family, target, &root)?;
         let layout = Layout::open(root, &target.to_string())?;
         Ok(Place::layout(registry, family.repository.clone(), layout))
+    }
+
+    /// A folder that is written to while images are built must not be one of their inputs.
+    fn refuse_inputs(&self, family: &Family, target: &TargetRef, folder: &Path) -> Result<(), Failure> {
+        for image in &family.images {
+            let request = Request::new(&family.root, image);
+            let reached = inputs::reached(&request, folder).map_err(|error| {
+                let exit_code = error.exit_code();
+                Failure::new(exit_code, format!("read the inputs of {}: {error}", image.id))
+                    .hint(error.hint())
+            })?;
+            if let Some((file, line)) = reached {
+                let message = format!(
+                    "use `{target}` as target: it lies among the inputs of {}, and would be a part of what it holds",
+                    image.id
+                );
+                return Err(Failure::new(ExitCode::Usage, message)
+                    .hint(format!("add the line `{line}` to `{file}`"))
+                    .hint("or name a folder that is in no build context"));
+            }
+        }
+        Ok(())
     }
 
     /// A path that is relative to the working folder, without `.` in it.
