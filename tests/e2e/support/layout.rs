@@ -29,7 +29,9 @@ impl Layout {
         let index: Value = serde_json::from_slice(&std::fs::read(self.path("index.json")).unwrap()).unwrap();
         let mut tags = BTreeMap::new();
         for entry in index["manifests"].as_array().unwrap() {
-            let tag = entry["annotations"]["org.opencontainers.image.ref.name"].as_str().unwrap();
+            let tag = entry["annotations"]["org.opencontainers.image.ref.name"]
+                .as_str()
+                .unwrap();
             let digest = entry["digest"].as_str().unwrap();
             let other = tags.insert(tag.to_owned(), digest.to_owned());
             assert_eq!(other, None, "`{tag}` stands twice");
@@ -40,12 +42,15 @@ impl Layout {
     /// What a tag points at.
     pub fn digest(&self, tag: &str) -> String {
         let tags = self.tags();
-        tags.get(tag).unwrap_or_else(|| panic!("no tag `{tag}` in {:?}", tags.keys())).clone()
+        tags.get(tag)
+            .unwrap_or_else(|| panic!("no tag `{tag}` in {:?}", tags.keys()))
+            .clone()
     }
 
     /// Where a blob lies.
     pub fn blob_path(&self, digest: &str) -> PathBuf {
-        self.path("blobs/sha256").join(digest.strip_prefix("sha256:").unwrap())
+        self.path("blobs/sha256")
+            .join(digest.strip_prefix("sha256:").unwrap())
     }
 
     /// A blob, which has its digest.
@@ -79,7 +84,12 @@ impl Layout {
         while let Some(digest) = open.pop() {
             let document = self.json(&digest);
             let children = document["manifests"].as_array();
-            open.extend(children.into_iter().flatten().map(|child| child["digest"].as_str().unwrap().to_owned()));
+            open.extend(
+                children
+                    .into_iter()
+                    .flatten()
+                    .map(|child| child["digest"].as_str().unwrap().to_owned()),
+            );
             let layers = document["layers"].as_array();
             for blob in layers.into_iter().flatten().chain(document.get("config")) {
                 let bytes = self.blob(blob["digest"].as_str().unwrap());
@@ -92,7 +102,9 @@ impl Layout {
     pub fn snapshot(&self) -> BTreeMap<PathBuf, std::time::SystemTime> {
         let (mut files, mut folders) = (BTreeMap::new(), vec![self.0.clone()]);
         while let Some(folder) = folders.pop() {
-            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                continue;
+            };
             for entry in entries.map(Result::unwrap) {
                 let metadata = entry.metadata().unwrap();
                 if metadata.is_dir() {
