@@ -107,31 +107,9 @@ impl Session {
             return Ok(Place::registry(registry));
         };
         let root = self.absolute(folder);
-        self.refuse_inputs(family, target, &root)?;
+        refuse_inputs(family, target, &root)?;
         let layout = Layout::open(root, &target.to_string())?;
         Ok(Place::layout(registry, family.repository.clone(), layout))
-    }
-
-    /// A folder that is written to while images are built must not be one of their inputs.
-    fn refuse_inputs(&self, family: &Family, target: &TargetRef, folder: &Path) -> Result<(), Failure> {
-        for image in &family.images {
-            let request = Request::new(&family.root, image);
-            let reached = inputs::reached(&request, folder).map_err(|error| {
-                let exit_code = error.exit_code();
-                Failure::new(exit_code, format!("read the inputs of {}: {error}", image.id))
-                    .hint(error.hint())
-            })?;
-            if let Some((file, line)) = reached {
-                let message = format!(
-                    "use `{target}` as target: it lies among the inputs of {}, and would be a part of what it holds",
-                    image.id
-                );
-                return Err(Failure::new(ExitCode::Usage, message)
-                    .hint(format!("add the line `{line}` to `{file}`"))
-                    .hint("or name a folder that is in no build context"));
-            }
-        }
-        Ok(())
     }
 
     /// A path that is relative to the working folder, without `.` in it.
@@ -338,6 +316,27 @@ impl Session {
     pub(super) fn is_json(&self) -> bool {
         self.global.output == OutputFormat::Json
     }
+}
+
+/// A folder that is written to while images are built must not be one of their inputs.
+fn refuse_inputs(family: &Family, target: &TargetRef, folder: &Path) -> Result<(), Failure> {
+    for image in &family.images {
+        let request = Request::new(&family.root, image);
+        let reached = inputs::reached(&request, folder).map_err(|error| {
+            let exit_code = error.exit_code();
+            Failure::new(exit_code, format!("read the inputs of {}: {error}", image.id)).hint(error.hint())
+        })?;
+        if let Some((file, line)) = reached {
+            let message = format!(
+                "use `{target}` as target: it lies among the inputs of {}, and would be a part of what it holds",
+                image.id
+            );
+            return Err(Failure::new(ExitCode::Usage, message)
+                .hint(format!("add the line `{line}` to `{file}`"))
+                .hint("or name a folder that is in no build context"));
+        }
+    }
+    Ok(())
 }
 
 /// A reporter as the sink that it is.

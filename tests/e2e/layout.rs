@@ -274,10 +274,8 @@ fn e2e_layout_of_two_processes_at_once_is_whole_and_they_agree() {
 fn e2e_layout_of_a_killed_release_is_whole_and_the_next_run_goes_on() {
     let (family, layout) = family(&[AMD64], &["base", "omos"]);
     let steps = [
-        "build/base/linux-amd64",
         "build/variant/omos/linux-amd64",
         "smoke/variant/omos/linux-amd64",
-        "record/publishing",
         "tag/v1.0.0",
         "alias/latest",
     ];
@@ -371,10 +369,15 @@ fn e2e_layout_that_is_damaged_is_unknown_and_a_foreign_folder_is_refused() {
 fn e2e_layout_image_whose_test_fails_can_be_looked_into() {
     let (family, _) = family(&[AMD64], &["omos"]);
     family.smoke(
-        "docker run --rm --platform \"$SPLITBASE_PLATFORM\" \"$SPLITBASE_IMAGE\" cat /etc/kind\nexit 3",
+        "docker run --rm --platform \"$SPLITBASE_PLATFORM\" \"$SPLITBASE_IMAGE\" cat /etc/kind\ndocker run -d \"$SPLITBASE_IMAGE\" sleep 1000\nexit 3",
     );
     let run = family.splitbase().run(&with(&["release", "v1.0.0"])).expect(3);
     loaded_and_removed(&run, 1);
+    let started = run.docker.iter().find_map(|call| call.strip_prefix("run -d "));
+    let image = started.unwrap_or_else(|| panic!("{:#?}", run.docker));
+    let image = image.split(' ').next().unwrap();
+    let containers = docker(&["ps", "--all", "--no-trunc", "--format", "{{.Image}}"]);
+    assert!(!containers.contains(image), "{containers}");
     let line = run
         .stderr
         .lines()

@@ -11,6 +11,7 @@ use crate::target::FailureClass;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -121,7 +122,6 @@ async fn reading_writes_nothing_and_writing_makes_a_layout() {
         br#"{"imageLayoutVersion":"1.0.0"}"#
     );
     // Others read it too.
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(bench.path("index.json"))
         .unwrap()
         .permissions()
@@ -182,13 +182,13 @@ async fn what_is_damaged_is_unknown_and_not_absent() {
     }
     let damages: [(&str, Damage); 10] = [
         ("`index.json` is not JSON", |bench, _| {
-            fs::write(bench.path("index.json"), "{").unwrap()
+            fs::write(bench.path("index.json"), "{").unwrap();
         }),
         ("no `index.json`", |bench, _| {
-            fs::remove_file(bench.path("index.json")).unwrap()
+            fs::remove_file(bench.path("index.json")).unwrap();
         }),
         ("no `oci-layout`", |bench, _| {
-            fs::remove_file(bench.path("oci-layout")).unwrap()
+            fs::remove_file(bench.path("oci-layout")).unwrap();
         }),
         ("`oci-layout` does not say", |bench, _| {
             fs::write(bench.path("oci-layout"), r#"{"imageLayoutVersion":"2"}"#).unwrap();
@@ -202,13 +202,13 @@ async fn what_is_damaged_is_unknown_and_not_absent() {
             .unwrap();
         }),
         ("which is not there", |bench, image| {
-            fs::remove_file(bench.blob(image.digest)).unwrap()
+            fs::remove_file(bench.blob(image.digest)).unwrap();
         }),
         ("which is not there", |bench, _| {
-            fs::remove_file(bench.blob(layer())).unwrap()
+            fs::remove_file(bench.blob(layer())).unwrap();
         }),
         ("is damaged: it has 3 bytes", |bench, _| {
-            fs::write(bench.blob(layer()), "lay").unwrap()
+            fs::write(bench.blob(layer()), "lay").unwrap();
         }),
         ("two entries `image`", |bench, _| {
             let text = String::from_utf8(fs::read(bench.path("index.json")).unwrap()).unwrap();
@@ -346,7 +346,7 @@ async fn writers_at_once_lose_nothing() {
 }
 
 /// What buildx would write into the folder of a build.
-async fn export(stage: &Stage, from: &Bench, image: &RawManifest) {
+fn export(stage: &Stage, from: &Bench, image: &RawManifest) {
     let blobs = stage.path().join("blobs/sha256");
     for entry in fs::read_dir(from.path("blobs/sha256")).unwrap() {
         let entry = entry.unwrap();
@@ -366,7 +366,7 @@ async fn an_exported_image_is_moved_in_and_its_base_is_not_written_again() {
         .join(format!("blobs/sha256/{}", Digest::of(b"base").hex()));
     assert!(linked.exists(), "the base's layer is there before the build");
     let image = buildx.image(b"variant").await;
-    export(&stage, &buildx, &image).await;
+    export(&stage, &buildx, &image);
     let folder = stage.path();
     bench
         .layout
@@ -387,7 +387,7 @@ async fn an_export_that_is_not_whole_is_not_taken_in() {
     let image = buildx.image(b"variant").await;
     for damage in [true, false] {
         let stage = bench.layout.stage(None).await.unwrap();
-        export(&stage, &buildx, &image).await;
+        export(&stage, &buildx, &image);
         let layer = stage
             .path()
             .join(format!("blobs/sha256/{}", Digest::of(b"variant").hex()));
