@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
 use crate::facts::Facts;
 use crate::gather::{Pins, World};
-use crate::inputs::InputEntry;
+use crate::inputs::{self, InputEntry, Request};
 use crate::plan::{Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::target::Place;
@@ -22,7 +22,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -117,6 +117,7 @@ impl Session {
             return Ok(Place::registry(registry));
         };
         let root = self.absolute(folder);
+        refuse_inputs(family, target, &root)?;
         let layout = Layout::open(root, &target.to_string())?;
         Ok(Place::layout(registry, repository.clone(), layout))
     }
@@ -333,6 +334,27 @@ impl Session {
     pub(super) fn is_json(&self) -> bool {
         self.global.output == OutputFormat::Json
     }
+}
+
+/// A folder that is written to while images are built must not be one of their inputs.
+fn refuse_inputs(family: &Family, target: &TargetRef, folder: &Path) -> Result<(), Failure> {
+    for image in &family.images {
+        let request = Request::new(&family.root, image);
+        let reached = inputs::reached(&request, folder).map_err(|error| {
+            let exit_code = error.exit_code();
+            Failure::new(exit_code, format!("read the inputs of {}: {error}", image.id)).hint(error.hint())
+        })?;
+        if let Some((file, line)) = reached {
+            let message = format!(
+                "use `{target}` as target: it lies among the inputs of {}, and would be a part of what it holds",
+                image.id
+            );
+            return Err(Failure::new(ExitCode::Usage, message)
+                .hint(format!("add the line `{line}` to `{file}`"))
+                .hint("or name a folder that is in no build context"));
+        }
+    }
+    Ok(())
 }
 
 /// A reporter as the sink that it is.

@@ -74,7 +74,9 @@ pub(super) async fn load(
         name,
     };
     let failed = match (output.ended, written) {
+        // The engine may have seen the end before the last zeros were written.
         (Ended::Exited(0), Ok(())) => None,
+        (Ended::Exited(0), Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => None,
         // The engine says it better, unless the archive itself was broken off.
         (_, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Some(error.to_string()),
         (Ended::TimedOut, _) => Some(format!("it took longer than {} minutes", PATIENCE.as_secs() / 60)),

@@ -14,6 +14,8 @@ pub(crate) struct Content {
     pub(crate) blobs: BTreeMap<Digest, Bytes>,
     /// Every write, as `TAG DIGEST`, in order.
     pub(crate) writes: Vec<String>,
+    /// Whether it compares and sets, as a layout does.
+    pub(crate) compares: bool,
 }
 
 impl Content {
@@ -148,5 +150,27 @@ impl Target for Memory {
             content.put(tag, manifest);
         });
         Ok(())
+    }
+
+    async fn put_manifest_if(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &RawManifest,
+        seen: Option<Digest>,
+    ) -> Result<(), TargetError> {
+        // A foreign writer at this moment is faster.
+        let faster = self
+            .with(|content| content.compares)
+            .then(|| self.before("compare", tag.as_str()));
+        let there = self.tag(tag.as_str());
+        if faster.is_some() && there != seen && there != Some(manifest.digest) {
+            return Err(TargetError {
+                class: FailureClass::Conflict,
+                reason: "somebody else writes this tag too".to_owned(),
+                ..failure(true)
+            });
+        }
+        self.put_manifest(repository, tag, manifest).await
     }
 }

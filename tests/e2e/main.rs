@@ -15,6 +15,7 @@ mod failures;
 mod interrupt;
 mod kill;
 mod migrating;
+mod layout;
 mod options;
 mod planning;
 mod publish;

@@ -53,6 +53,40 @@ async fn what_another_builder_put_there_first_is_adopted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_the_target_compares_and_sets_the_first_builder_wins() {
+    let world = World::new(SMALL);
+    let plan = world.given.plan();
+    let base = step(&plan, BASE);
+    world.fake.target.with(|content| content.compares = true);
+    // Between the look and the write.
+    let (tag, own) = (base.tag.clone(), base.clone());
+    world.fake.target.hook(move |verb, reference, content| {
+        if verb == "compare" && reference == tag.as_str() {
+            let theirs = image(content, &own, None, 99);
+            let wrapped = wrapper(content, &own, &theirs);
+            content.put(&tag, &wrapped);
+        }
+        None
+    });
+    let report = world.run(plan).await;
+    assert_eq!(report.exit_code, 0, "{}", messages(&report));
+    assert_eq!(world.outcome(BASE), StepOutcome::Adopted);
+    let theirs = report.images[0].platforms[0].digest.unwrap();
+    assert!(
+        world.attempts(ONLY)[0]
+            .base
+            .clone()
+            .unwrap()
+            .ends_with(&theirs.to_string())
+    );
+    let written = world.fake.target.written();
+    assert!(
+        !written.contains(&base.tag.to_string()),
+        "theirs was overwritten: {written:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_plan_saw_and_did_not_want_is_replaced() {
     let mut world = World::new(SMALL);
     world.release().await;

@@ -133,6 +133,35 @@ async fn a_release_tag_that_somebody_wrote_since_the_plan_is_not_overwritten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_the_target_compares_and_sets_no_tag_is_overwritten_at_the_last_moment() {
+    for name in ["v1.0.0", "latest"] {
+        let mut world = World::new(DEVBOX);
+        world.fake.target.with(|content| content.compares = true);
+        world.fake.target.hook(move |verb, reference, content| {
+            if verb == "compare" && reference == name {
+                content.put(&name.parse().unwrap(), &foreign());
+            }
+            None
+        });
+        let report = world.release().await;
+        assert_ne!(report.exit_code, 0);
+        assert!(
+            messages(&report).contains("somebody else writes this tag too"),
+            "{}",
+            messages(&report)
+        );
+        assert_eq!(world.fake.target.tag(name), Some(foreign().digest), "{name}");
+        // The next run finds what was done in its plan, and refuses it.
+        world.fake.target.hook(|_, _, _| None);
+        world.look().await;
+        assert_eq!(
+            world.given.try_plan().unwrap_err().exit_code(),
+            crate::domain::ExitCode::Refused
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_does_not_depend_on_a_failed_platform_goes_on_and_nothing_is_tagged() {
     let mut world = World::new(DEVBOX);
     world.script("build/base/linux-arm64", &[Goes::Fails(Again::Never)]);

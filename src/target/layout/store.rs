@@ -126,7 +126,7 @@ impl Store {
     fn index(&self) -> Result<Option<Arc<IndexFile>>, Fault> {
         let finished = match self.look()? {
             Folder::Nothing => return Ok(None),
-            Folder::Foreign(what) => return Err(Fault::damaged(&self.root, format!("it {what}"))),
+            Folder::Foreign(what) => return Err(foreign(&self.root, what)),
             Folder::Unfinished => false,
             Folder::Layout => {
                 self.check_version()?;

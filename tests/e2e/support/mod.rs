@@ -2,6 +2,7 @@
 
 mod docker_log;
 mod family;
+mod layout;
 mod npm;
 pub mod proxy;
 mod registry;
@@ -10,6 +11,7 @@ mod upstream;
 mod witness;
 
 pub use family::Family;
+pub use layout::Layout;
 pub use npm::Npm;
 pub use registry::Registry;
 pub use splitbase::{Run, Running, Splitbase};
