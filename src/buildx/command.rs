@@ -46,7 +46,7 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
         .base
         .as_ref()
         .and_then(|base| base.digest)
-        .map(|digest| step.repository.with_digest(&digest));
+        .map(|digest| step.base_repository().with_digest(&digest));
     let base = base.map(str::to_owned).or(planned);
 
     let mut line = Line(vec!["buildx".to_owned(), "build".to_owned()]);
@@ -284,6 +284,7 @@ mod tests {
             .map(|(k, v)| (k.into(), v.into()))
             .into();
         step.base = Some(BaseUse {
+            repository: None,
             arg: "BASE_IMAGE".into(),
             digest: None,
         });

@@ -122,7 +122,7 @@ async fn records_and_tags_that_cannot_be_asked_are_unknown() {
     assert!(record(&target, repository, &tag).await.unwrap().is_none());
     target.hook(|_, _, _| Some(failure(false)));
     assert!(record(&target, repository, &tag).await.is_err());
-    assert!(current_tags(&target, repository, [tag]).await.is_err());
+    assert!(current_tags(&target, repository, [tag.into()]).await.is_err());
 }
 
 #[tokio::test]

@@ -131,6 +131,8 @@ pub fn plan_promotion(
         version: Some(version.clone()),
         family: family.name.clone(),
         repository: family.repository.clone(),
+        work_repository: family.work_repository.clone(),
+        mark: facts.mark.clone(),
         versions: record.versions.clone(),
         upstream: record.upstream.clone(),
         images,

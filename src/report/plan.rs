@@ -71,6 +71,9 @@ fn header(plan: &Plan, view: &PlanView<'_>) -> String {
     };
     row("family", plan.family.clone(), HEADING);
     row("repository", plan.repository.to_string(), PLAIN);
+    if let Some(work) = &plan.work_repository {
+        row("work repository", work.to_string(), PLAIN);
+    }
     if let Some(version) = &plan.version {
         row("version", version.to_string(), HEADING);
     }

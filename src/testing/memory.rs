@@ -134,6 +134,23 @@ impl Target for Memory {
         Ok(digest)
     }
 
+    async fn copy_content(
+        &self,
+        from: &Repository,
+        to: &Repository,
+        manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        if let Some(error) = self.before("copy", &manifest.digest.to_string()) {
+            return Err(error);
+        }
+        self.with(|content| {
+            content
+                .writes
+                .push(format!("copy {} {} {}", manifest.digest, from.path(), to.path()));
+        });
+        Ok(())
+    }
+
     async fn put_manifest(
         &self,
         _: &Repository,
