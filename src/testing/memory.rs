@@ -12,7 +12,7 @@ pub(crate) struct Content {
     pub(crate) manifests: BTreeMap<Digest, RawManifest>,
     pub(crate) tags: BTreeMap<Tag, Digest>,
     pub(crate) blobs: BTreeMap<Digest, Bytes>,
-    /// Every write, as `TAG DIGEST`, in order.
+    /// Every write, as `TAG DIGEST` or `copy DIGEST FROM TO`, in order.
     pub(crate) writes: Vec<String>,
 }
 
@@ -79,6 +79,7 @@ impl Memory {
             let tags = content
                 .writes
                 .iter()
+                .filter(|line| !line.starts_with("copy "))
                 .map(|line| line.split(' ').next().unwrap().to_owned());
             tags.collect()
         })

@@ -40,19 +40,17 @@ pub(super) async fn bring<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
     }
     let target = run.effects.target();
     let copies = wanted.into_iter().map(|(digest, source, repository)| async move {
-        let there = target.resolve(repository, &Reference::from(digest)).await;
-        if matches!(there, Presence::Present(_)) {
-            return Ok(());
-        }
         let known = run.state.lock().bytes.get(&digest).cloned();
         let raw = match known {
             Some(raw) => raw,
             None => required(target, source, digest).await?,
         };
-        target.copy_content(source, repository, &raw).await
+        target.copy_content(source, repository, &raw).await?;
+        run.state.lock().bytes.insert(digest, raw);
+        Ok::<_, StepFailure>(())
     });
     tokio::select! {
-        copied = futures_util::future::try_join_all(copies) => copied.map(drop).map_err(StepFailure::from),
+        copied = futures_util::future::try_join_all(copies) => copied.map(drop),
         () = run.cancel.cancelled() => Err(StepFailure::interrupted()),
     }
 }

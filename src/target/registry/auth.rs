@@ -271,25 +271,25 @@ impl Auth {
     ) -> Result<Token, TargetError> {
         let server = format!("token server `{}`", realm.host_str().unwrap_or_default());
         let client = http.client(realm, false).map_err(|error| operation.transport(&error))?;
-        let mut fields: Vec<_> = service.map(|service| ("service", service)).into_iter().collect();
         let credential = self.credential(operation).await?;
+        let service = service.map(|service| ("service", service));
         let mut request = if let Some(Credential::IdentityToken(token)) = &credential {
-            fields.push(("scope", scope));
-            fields.push(("grant_type", "refresh_token"));
-            fields.push(("client_id", "splitbase"));
-            fields.push(("refresh_token", token.expose()));
             let form = url::form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(fields)
+                .append_pair("scope", scope)
+                .extend_pairs(service)
+                .append_pair("grant_type", "refresh_token")
+                .append_pair("client_id", "splitbase")
+                .append_pair("refresh_token", token.expose())
                 .finish();
             client
                 .post(realm.clone())
                 .header("Content-Type", "application/x-www-form-urlencoded")
                 .body(form)
         } else {
-            // Several scopes are one field each here, and one field with spaces there.
-            fields.extend(scope.split(' ').map(|scope| ("scope", scope)));
             let mut url = realm.clone();
-            url.query_pairs_mut().extend_pairs(fields);
+            // Several scopes are one field each here; in the form they are one field with spaces.
+            let scopes = scope.split(' ').map(|scope| ("scope", scope));
+            url.query_pairs_mut().extend_pairs(scopes.chain(service));
             client.get(url)
         };
         if let Some(Credential::Password { username, password }) = &credential {

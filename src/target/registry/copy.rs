@@ -8,7 +8,7 @@ use super::{Registry, once};
 use crate::domain::Repository;
 use crate::target::images::required;
 use crate::target::oci::{self, Descriptor, ImageManifest, Index};
-use crate::target::{FailureClass, RawManifest, TargetError};
+use crate::target::{FailureClass, Presence, RawManifest, Reference, TargetError};
 use reqwest::{Method, StatusCode, Url};
 use std::collections::BTreeMap;
 
@@ -32,6 +32,11 @@ impl Registry {
         to: &Repository,
         manifest: &RawManifest,
     ) -> Result<(), TargetError> {
+        // A registry takes a manifest only once all that it refers to is there.
+        let there = self.find_digest(to, &Reference::from(manifest.digest)).await;
+        if matches!(there, Presence::Present(_)) {
+            return Ok(());
+        }
         let mut content = Content::default();
         self.content(from, manifest, &mut content).await?;
         let blobs = content
