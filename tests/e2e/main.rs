@@ -11,6 +11,7 @@
 
 mod classic;
 mod commands;
+mod elsewhere;
 mod failures;
 mod interrupt;
 mod kill;
@@ -18,6 +19,7 @@ mod options;
 mod planning;
 mod publish;
 mod release;
+mod repositories;
 mod rerun;
 mod reuse;
 mod support;
