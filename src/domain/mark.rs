@@ -45,8 +45,15 @@ impl Mark {
     /// `cache-<image>-<platform>`: the build cache of one platform image.
     #[must_use]
     pub fn cache(&self, image: &ImageId, platform: &Platform) -> Tag {
-        let mark = self.0.as_ref().map_or_else(String::new, |mark| format!("{mark}."));
-        Tag::derived(format!("cache-{mark}{}-{}", image.dashed(), platform.tag_suffix()))
+        let mark = self
+            .0
+            .as_ref()
+            .map_or_else(String::new, |mark| format!("{mark}."));
+        Tag::derived(format!(
+            "cache-{mark}{}-{}",
+            image.dashed(),
+            platform.tag_suffix()
+        ))
     }
 
     fn release(&self) -> String {
@@ -65,7 +72,9 @@ mod tests {
         let (image, platform) = ("base".parse().unwrap(), "linux/arm/v7".parse().unwrap());
         let longest: Version = "9".repeat(100).parse().unwrap();
         let named: ImageId = format!("variant/{}", "n".repeat(64)).parse().unwrap();
-        let broad: Platform = format!("linux/{}/{}", "a".repeat(16), "b".repeat(16)).parse().unwrap();
+        let broad: Platform = format!("linux/{}/{}", "a".repeat(16), "b".repeat(16))
+            .parse()
+            .unwrap();
         for (mark, newest, cache) in [
             (Mark::default(), "_release", "cache-base-arm-v7"),
             (Mark::of("tools"), "_release.tools", "cache-tools.base-arm-v7"),
@@ -87,6 +96,9 @@ mod tests {
             }
         }
         // Nobody's records are another's.
-        assert_ne!(Mark::of("a-family-of-long-name"), Mark::of("a-family-of-long-names"));
+        assert_ne!(
+            Mark::of("a-family-of-long-name"),
+            Mark::of("a-family-of-long-names")
+        );
     }
 }

@@ -29,7 +29,9 @@ impl Tag {
     pub fn has_machine_form(&self) -> bool {
         let text = self.0.as_str();
         let record = text.strip_prefix("_release");
-        if record.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.'])) || text.starts_with("cache-") {
+        if record.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+            || text.starts_with("cache-")
+        {
             return true;
         }
         let identity_at = |rest: &str| {

@@ -60,7 +60,10 @@ impl Facts {
         let runs = |there: &&Platform| {
             there.architecture() == platform.architecture() && there.variant() <= platform.variant()
         };
-        let best = platforms.keys().filter(runs).max_by_key(|there| there.variant())?;
+        let best = platforms
+            .keys()
+            .filter(runs)
+            .max_by_key(|there| there.variant())?;
         platforms.get(best).copied()
     }
 

@@ -143,7 +143,10 @@ impl GatherError {
                     .to_owned(),
             ],
             Self::NoBaseImage { .. } => {
-                vec!["see `[base] image`: is its tag right, and does whoever releases it still have it?".to_owned()]
+                vec![
+                    "see `[base] image`: is its tag right, and does whoever releases it still have it?"
+                        .to_owned(),
+                ]
             }
             Self::Reference { .. } => vec!["`upstream = \"float\"` leaves it as it is".to_owned()],
             _ => Vec::new(),

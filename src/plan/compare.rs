@@ -11,7 +11,9 @@ pub fn differences(saved: &Plan, now: &Plan, tags: &BTreeMap<PublicTag, Digest>)
     let mut differences = Vec::new();
     if saved.mark != now.mark {
         let (then, now) = (saved.mark.newest_record(), now.mark.newest_record());
-        differences.push(format!("the records of the family were `{then}` then, are `{now}` now"));
+        differences.push(format!(
+            "the records of the family were `{then}` then, are `{now}` now"
+        ));
     }
     for step in &saved.steps {
         let (kind, tag, planned) = match &step.action {

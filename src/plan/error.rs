@@ -189,9 +189,9 @@ impl PlanError {
                 "or name a builder that has the platform: `--builder NAME`".to_owned(),
                 "or leave the platform out: `--platform linux/amd64`".to_owned(),
             ],
-            Self::BaseImagePlatform { .. } => vec![
-                "take a base that is there for this platform, or leave the platform out".to_owned(),
-            ],
+            Self::BaseImagePlatform { .. } => {
+                vec!["take a base that is there for this platform, or leave the platform out".to_owned()]
+            }
             Self::NotBuilt { .. } => vec!["`splitbase build` builds what is missing".to_owned()],
             Self::NoVersion => vec!["`splitbase release v1.2.3`".to_owned()],
             _ => Vec::new(),

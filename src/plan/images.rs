@@ -172,12 +172,7 @@ pub(super) fn decide<'a>(
 }
 
 /// Nothing can be built on a base from elsewhere that is not there for the platform.
-fn has_platform(
-    image: &Image,
-    platform: &Platform,
-    reference: &str,
-    facts: &Facts,
-) -> Result<(), PlanError> {
+fn has_platform(image: &Image, platform: &Platform, reference: &str, facts: &Facts) -> Result<(), PlanError> {
     // It is only read once it is known that something is to be built.
     let Some(platforms) = &facts.base_platforms else {
         return Ok(());

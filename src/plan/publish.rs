@@ -67,7 +67,12 @@ pub(crate) fn names(family: &Family, selected: &[&Image], options: &Options) -> 
     Ok(names)
 }
 
-fn tag(family: &Family, image: &Image, template: &Template, version: &Version) -> Result<PublicTag, PlanError> {
+fn tag(
+    family: &Family,
+    image: &Image,
+    template: &Template,
+    version: &Version,
+) -> Result<PublicTag, PlanError> {
     match render_tag(template, &family.name, &image.id, version, family.versioning) {
         Ok(tag) => Ok(family.public_tag(image, tag)),
         Err(error) => Err(PlanError::BadTag {

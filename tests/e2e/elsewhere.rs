@@ -27,8 +27,12 @@ fn base_of(family: &Family, registry: &Registry, tag: &str, platform: &str) -> S
     let annotations = &registry.json(&digest)["annotations"];
     format!(
         "{}@{}",
-        annotations["org.opencontainers.image.base.name"].as_str().unwrap(),
-        annotations["org.opencontainers.image.base.digest"].as_str().unwrap()
+        annotations["org.opencontainers.image.base.name"]
+            .as_str()
+            .unwrap(),
+        annotations["org.opencontainers.image.base.digest"]
+            .as_str()
+            .unwrap()
     )
 }
 
@@ -87,7 +91,9 @@ fn e2e_elsewhere_base_is_taken_by_the_digest_of_each_platform() {
     let requests = registry.requests();
     assert!(!requests.iter().any(|request| request.writes()), "{requests:#?}");
     assert!(
-        !requests.iter().any(|request| request.path.contains("other/devbox")),
+        !requests
+            .iter()
+            .any(|request| request.path.contains("other/devbox")),
         "{requests:#?}"
     );
     // The next version takes the new one.
@@ -173,7 +179,8 @@ fn e2e_elsewhere_base_that_cannot_be_read_ends_the_run() {
     run.says("/other/nothing:base-latest`: nothing stands under `base-latest` of `");
     run.says("hint: see `[base] image`");
     // Wants a login that this account does not have. The lines are of `htpasswd -Bbn alice secret`.
-    let private = Registry::with_passwords("alice:$2y$05$pGLqBRRWUIAUZ5x9y5LtpuAF9dYLC3nKAIgXTSqKQaPFeCWwoWQ5K\n");
+    let private =
+        Registry::with_passwords("alice:$2y$05$pGLqBRRWUIAUZ5x9y5LtpuAF9dYLC3nKAIgXTSqKQaPFeCWwoWQ5K\n");
     let hidden = on(
         &format!("{}/other/devbox:base-latest", private.address()),
         &registry,
@@ -216,7 +223,10 @@ fn e2e_elsewhere_no_base_at_all() {
     let registry = Registry::start();
     let family = Family::of(registry.address(), &[AMD64], &["one", "two"]).base("");
     let dockerfile = family.read("Dockerfile.base");
-    family.write("Dockerfile.variant", format!("{dockerfile}ARG KIND\nRUN echo \"$KIND\" >/etc/kind\n"));
+    family.write(
+        "Dockerfile.variant",
+        format!("{dockerfile}ARG KIND\nRUN echo \"$KIND\" >/etc/kind\n"),
+    );
     family.replace(
         "variants.toml",
         "inputs     = []",

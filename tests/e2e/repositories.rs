@@ -28,20 +28,36 @@ fn e2e_repositories_machine_tags_elsewhere_and_blobs_mounted() {
     let work = format!("{}/e2e/work", registry.address());
     family.set("family", &format!("work-repository = \"{work}\""));
     let text = family.read("variants.toml");
-    family.write("variants.toml", text.replace("to = \"none\"", "to = \"registry\""));
+    family.write(
+        "variants.toml",
+        text.replace("to = \"none\"", "to = \"registry\""),
+    );
     let run = family.splitbase().ok(&["release", "v1.0.0"]);
     assert_eq!(run.steps_of("build/").len(), 6);
 
     let public = family.tags(&registry);
     let wanted = ["base-latest", "latest", "latest-omos", "v1.0.0", "v1.0.0-omos"];
-    assert_eq!(names(&public), BTreeSet::from(wanted), "nothing but what users pull");
+    assert_eq!(
+        names(&public),
+        BTreeSet::from(wanted),
+        "nothing but what users pull"
+    );
     let machine = registry.tags("e2e/work");
     assert!(
         wanted.iter().all(|tag| !machine.contains_key(*tag)),
         "{machine:#?}"
     );
-    for start in ["_release", "_release-v1.0.0", "base-", "variant-omos-", "cache-base-amd64"] {
-        assert!(machine.keys().any(|tag| tag.starts_with(start)), "{start}: {machine:#?}");
+    for start in [
+        "_release",
+        "_release-v1.0.0",
+        "base-",
+        "variant-omos-",
+        "cache-base-amd64",
+    ] {
+        assert!(
+            machine.keys().any(|tag| tag.starts_with(start)),
+            "{start}: {machine:#?}"
+        );
     }
     // The same bytes, and all of them: read by others.
     for tag in wanted {
@@ -69,10 +85,16 @@ fn e2e_repositories_machine_tags_elsewhere_and_blobs_mounted() {
     }
     // All is there before the first tag.
     let first = |wanted: &dyn Fn(&str) -> bool| {
-        let mut puts = requests.iter().enumerate().filter(|(_, request)| request.method == "PUT");
-        puts.find(|(_, request)| wanted(&request.path)).map(|(at, _)| at).unwrap()
+        let mut puts = requests
+            .iter()
+            .enumerate()
+            .filter(|(_, request)| request.method == "PUT");
+        puts.find(|(_, request)| wanted(&request.path))
+            .map(|(at, _)| at)
+            .unwrap()
     };
-    let tagged = first(&|path| path == "/v2/e2e/fam/manifests/v1.0.0" || path == "/v2/e2e/fam/manifests/v1.0.0-omos");
+    let tagged =
+        first(&|path| path == "/v2/e2e/fam/manifests/v1.0.0" || path == "/v2/e2e/fam/manifests/v1.0.0-omos");
     let last_mount = requests
         .iter()
         .rposition(|request| request.path.contains("?mount="))
@@ -97,6 +119,54 @@ fn e2e_repositories_machine_tags_elsewhere_and_blobs_mounted() {
 }
 
 #[test]
+fn e2e_repositories_registry_that_does_not_mount_gets_copies() {
+    let registry = Registry::start();
+    let proxy = Proxy::start(registry.address(), |request| {
+        if request.is_ours() && request.query.starts_with("mount=") {
+            Fault::Status(405)
+        } else {
+            Fault::Pass
+        }
+    });
+    let family = Family::of(proxy.address(), &[AMD64], &["base", "omos"]);
+    family.smoke("true");
+    family.set(
+        "family",
+        &format!("work-repository = \"{}/e2e/work\"", proxy.address()),
+    );
+    // More than what a connection holds at once.
+    let noise: Vec<u8> = (0_u64..8 << 20)
+        .map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
+        .collect();
+    family.write("marker", [crate::support::unique().as_bytes(), &noise].concat());
+    family.splitbase().ok(&["release", "v1.0.0"]);
+    let uploads = proxy.requests().into_iter().filter(|(request, _)| {
+        let put = request.method == "PUT" && request.path.starts_with("/v2/e2e/fam/blobs/uploads/");
+        put && request.is_ours()
+    });
+    let mut sent: Vec<_> = uploads
+        .map(|(request, _)| request.query.split("digest=").last().unwrap().to_owned())
+        .collect();
+    let all = sent.len();
+    sent.sort();
+    sent.dedup();
+    assert!(
+        all > 0 && sent.len() == all,
+        "what images share is sent once: {sent:#?}"
+    );
+    for tag in ["base-latest", "latest", "latest-omos", "v1.0.0", "v1.0.0-omos"] {
+        pullable(&family.reference(&registry, tag));
+        assert!(
+            registry
+                .tags("e2e/work")
+                .values()
+                .any(|digest| *digest == family.digest(&registry, tag)),
+            "{tag}"
+        );
+    }
+}
+
+#[test]
 fn e2e_repositories_what_was_cut_off_while_mounting_goes_on() {
     let registry = Registry::start();
     let stalls = Arc::new(AtomicBool::new(true));
@@ -111,7 +181,10 @@ fn e2e_repositories_what_was_cut_off_while_mounting_goes_on() {
     });
     let family = Family::of(proxy.address(), &[AMD64], &["base", "omos"]);
     family.smoke("true");
-    family.set("family", &format!("work-repository = \"{}/e2e/work\"", proxy.address()));
+    family.set(
+        "family",
+        &format!("work-repository = \"{}/e2e/work\"", proxy.address()),
+    );
     let mut running = family.splitbase().start(&["release", "v1.0.0"]);
     let stalled = || proxy.requests().iter().any(|(_, fault)| *fault == Fault::Stall);
     while !stalled() {
@@ -195,7 +268,10 @@ fn e2e_repositories_of_variants() {
     let status = splitbase.json(&["status"]);
     let alias = format!("{own}:latest");
     let aliases = status["aliases"].as_array().unwrap();
-    let found = aliases.iter().find(|known| known["alias"] == alias.as_str()).unwrap();
+    let found = aliases
+        .iter()
+        .find(|known| known["alias"] == alias.as_str())
+        .unwrap();
     assert_eq!(found["version"], "v1.0.0", "{status:#}");
 }
 
@@ -244,10 +320,7 @@ fn e2e_repositories_two_families_in_one() {
     }
     // Each goes on for itself: nothing is built, written or in the way.
     registry.requests();
-    for run in [
-        first(&["release", "v1.0.0"]),
-        second(&["release", "v1.0.0"]),
-    ] {
+    for run in [first(&["release", "v1.0.0"]), second(&["release", "v1.0.0"])] {
         let run = run.expect(0);
         assert!(run.steps().is_empty() && run.builds().is_empty());
         assert!(!run.stderr.contains("warning"), "{}", run.stderr);

@@ -128,13 +128,7 @@ impl Resolver<'_, '_> {
             for entry in &variants.value.0 {
                 let Some(raw) = entry.value.given() else { continue };
                 match entry.name.parse::<VariantName>() {
-                    Ok(name) => images.push(self.variant(
-                        name,
-                        &raw.value,
-                        &entry.key,
-                        &around,
-                        &mut claims,
-                    )),
+                    Ok(name) => images.push(self.variant(name, &raw.value, &entry.key, &around, &mut claims)),
                     Err(error) => {
                         let message = format!("`{}` is not a variant name", error.text);
                         let hint = "write 1 to 64 characters of `a-z 0-9 . _ -`, the first a letter or digit";

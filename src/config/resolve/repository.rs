@@ -48,7 +48,10 @@ impl Resolver<'_, '_> {
         family: Option<&Repository>,
     ) -> Option<Repository> {
         if let Some(said) = self.says_repository() {
-            let message = format!("{} is not used: {said} sends every tag to its repository", given.label);
+            let message = format!(
+                "{} is not used: {said} sends every tag to its repository",
+                given.label
+            );
             self.reader.warning(&given.span, message, None);
             return None;
         }

@@ -124,7 +124,8 @@ fn bad_references_of_a_base() {
 
 #[test]
 fn a_base_argument_needs_a_base() {
-    let text = "schema = 1\n[family]\nname = \"a\"\nrepository = \"acme/a\"\n[variants.full]\nbase-arg = \"FROM\"\n";
+    let text =
+        "schema = 1\n[family]\nname = \"a\"\nrepository = \"acme/a\"\n[variants.full]\nbase-arg = \"FROM\"\n";
     insta::assert_snapshot!(parsed(text).unwrap_err(), @r#"
     error: `[variants.full] base-arg`: the family has no base
      --> dir/variants.toml:6:12
@@ -142,7 +143,9 @@ fn machine_tags_go_to_a_repository_of_their_own() {
     let family = family(&format!("{FAMILY}work-repository = \"localhost:5000/acme/work\""));
     assert_eq!(family.work().to_string(), "localhost:5000/acme/work");
     assert_eq!(family.repository.to_string(), "localhost:5000/acme/devbox");
-    let same = self::family(&format!("{FAMILY}work-repository = \"localhost:5000/acme/devbox\""));
+    let same = self::family(&format!(
+        "{FAMILY}work-repository = \"localhost:5000/acme/devbox\""
+    ));
     assert_eq!(same.work_repository, None);
     assert_eq!(same.work(), &same.repository);
 }

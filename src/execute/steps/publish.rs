@@ -12,7 +12,14 @@ use std::collections::BTreeSet;
 /// Writes one release tag.
 pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> Result<Done, StepFailure> {
     run.tags_checked.get_or_init(|| check_tags(run)).await.clone()?;
-    put(run, &step.image, &step.repository, step.source.as_ref(), &step.tag).await
+    put(
+        run,
+        &step.image,
+        &step.repository,
+        step.source.as_ref(),
+        &step.tag,
+    )
+    .await
 }
 
 /// Moves one alias.
@@ -21,7 +28,14 @@ pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) 
         .get_or_init(|| check_aliases(run))
         .await
         .clone()?;
-    put(run, &step.image, &step.repository, step.source.as_ref(), &step.alias).await
+    put(
+        run,
+        &step.image,
+        &step.repository,
+        step.source.as_ref(),
+        &step.alias,
+    )
+    .await
 }
 
 /// Brings all that tags will point at to the repositories of those tags, where it is not there yet. This is done before the first tag is

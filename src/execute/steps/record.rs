@@ -198,11 +198,7 @@ fn aliases<E: Effects>(
     }
 }
 
-async fn put<E: Effects>(
-    run: &Run<E>,
-    tag: &Tag,
-    bytes: Bytes,
-) -> Result<Digest, StepFailure> {
+async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes) -> Result<Digest, StepFailure> {
     let (target, repository) = (run.effects.target(), run.plan.work());
     let descriptor = |media_type: &str, digest, bytes: &[u8]| Descriptor {
         media_type: media_type.to_owned(),

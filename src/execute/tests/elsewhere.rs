@@ -29,7 +29,10 @@ async fn content_is_there_before_the_first_tag() {
     assert!(records[1] < at("v1.0.0-only "), "{writes:?}");
     let again = world.release().await;
     assert_eq!(again.exit_code, 0);
-    assert_eq!(world.fake.target.with(|content| content.writes.len()), writes.len());
+    assert_eq!(
+        world.fake.target.with(|content| content.writes.len()),
+        writes.len()
+    );
 }
 
 #[tokio::test(start_paused = true)]

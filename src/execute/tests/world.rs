@@ -337,7 +337,10 @@ impl World {
             probe_image(target, &repository, image, fact).await.unwrap();
         }
         let all: Vec<Tag> = target.with(|content| content.tags.keys().cloned().collect());
-        let all = all.into_iter().filter(|tag| !tag.has_machine_form()).map(PublicTag::from);
+        let all = all
+            .into_iter()
+            .filter(|tag| !tag.has_machine_form())
+            .map(PublicTag::from);
         self.given.facts.tags = current_tags(target, &repository, all).await.unwrap();
         let version = self.given.options.version.clone().unwrap();
         let own = gather::record(target, &repository, &Mark::default().record(&version))

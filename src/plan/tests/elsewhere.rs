@@ -193,7 +193,11 @@ fn variants_have_repositories_of_their_own() {
     alias/latest: acme/small
     alias/registry.example.org/acme/omos:latest: acme/omos from acme/small
     ");
-    assert!(builds(&plan).iter().all(|build| build.repository.path() == "acme/small"));
+    assert!(
+        builds(&plan)
+            .iter()
+            .all(|build| build.repository.path() == "acme/small")
+    );
     // The same names in two repositories are two tags, each with what stands there.
     let done = given.done();
     assert_eq!(compact(&done.plan()), "");

@@ -270,7 +270,9 @@ impl Auth {
         scope: &str,
     ) -> Result<Token, TargetError> {
         let server = format!("token server `{}`", realm.host_str().unwrap_or_default());
-        let client = http.client(realm, false).map_err(|error| operation.transport(&error))?;
+        let client = http
+            .client(realm, false)
+            .map_err(|error| operation.transport(&error))?;
         let credential = self.credential(operation).await?;
         let service = service.map(|service| ("service", service));
         let mut request = if let Some(Credential::IdentityToken(token)) = &credential {

@@ -113,12 +113,7 @@ impl Registry {
         let Some(upload) = self.mount(operation, from, to, blob).await? else {
             return Ok(());
         };
-        let head = Request::new(
-            Method::HEAD,
-            to,
-            Access::Push,
-            format!("blobs/{}", blob.digest),
-        );
+        let head = Request::new(Method::HEAD, to, Access::Push, format!("blobs/{}", blob.digest));
         if self.checked(operation, &head).await.is_ok() {
             self.cancel_upload(operation, to, upload).await;
             return Ok(());
@@ -132,12 +127,7 @@ impl Registry {
         let read = Operation::read(from, format_args!("blob `{}`", blob.digest));
         let get = Request {
             bounded: false,
-            ..Request::new(
-                Method::GET,
-                from,
-                Access::Pull,
-                format!("blobs/{}", blob.digest),
-            )
+            ..Request::new(Method::GET, from, Access::Pull, format!("blobs/{}", blob.digest))
         };
         let pipe = Pipe::new(self.checked(&read, &get).await?, blob.size);
         let mut url = upload;

@@ -8,7 +8,9 @@ use super::{Registry, retry};
 use crate::domain::Repository;
 use crate::target::{FailureClass, TargetError};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE,
+};
 use reqwest::{Method, StatusCode, Url};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

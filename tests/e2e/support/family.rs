@@ -135,7 +135,10 @@ aliases    = ["latest-{{variant}}"]
     pub fn base(self, table: &str) -> Self {
         let text = self.read("variants.toml");
         let (from, to) = (text.find("[base]").unwrap(), text.find("[cache]").unwrap());
-        self.write("variants.toml", format!("{}{table}\n\n{}", &text[..from], &text[to..]));
+        self.write(
+            "variants.toml",
+            format!("{}{table}\n\n{}", &text[..from], &text[to..]),
+        );
         self
     }
 
