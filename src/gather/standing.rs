@@ -38,11 +38,11 @@ pub async fn gather_promotion<T: Target>(
     let (alive, other_alive) = (alive(record.as_ref()), alive(newest.as_ref()));
     Ok(Facts {
         tags,
+        mark,
         record,
         alive,
         other_alive,
         newest,
-        mark,
         ..Facts::default()
     })
 }

@@ -1,6 +1,6 @@
 //! Families on a base from elsewhere, or on none.
 
-use crate::support::{AMD64, ARM64, Family, Registry, crane};
+use crate::support::{AMD64, ARM64, Family, Registry, Request, crane};
 use std::collections::BTreeSet;
 
 /// A family that others build on, released.
@@ -89,7 +89,7 @@ fn e2e_elsewhere_base_is_taken_by_the_digest_of_each_platform() {
     let again = family.splitbase().ok(&["release", "v1.0.0"]);
     assert!(again.steps().is_empty() && again.builds().is_empty());
     let requests = registry.requests();
-    assert!(!requests.iter().any(|request| request.writes()), "{requests:#?}");
+    assert!(!requests.iter().any(Request::writes), "{requests:#?}");
     assert!(
         !requests
             .iter()

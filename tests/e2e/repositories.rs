@@ -234,7 +234,7 @@ fn e2e_repositories_of_variants() {
     let own = format!("{}/e2e/omos", registry.address());
     family.set(
         "variants.omos",
-        &format!("repository = \"{{env.OWN}}\"\ntags = [\"{{version}}\"]\naliases = [\"latest\"]"),
+        "repository = \"{env.OWN}\"\ntags = [\"{version}\"]\naliases = [\"latest\"]",
     );
     let splitbase = family.splitbase().env("OWN", own.as_str());
     let run = splitbase.ok(&["release", "v1.0.0", "-o", "json"]);

@@ -32,11 +32,11 @@ fn without_base() -> Given {
 }
 
 fn builds(plan: &Plan) -> Vec<&BuildStep> {
-    let build = |action| match action {
-        &Action::Build(ref build) => Some(&**build),
+    let build = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Build(build) => Some(&**build),
         _ => None,
-    };
-    plan.steps.iter().filter_map(|step| build(&step.action)).collect()
+    });
+    build.collect()
 }
 
 /// The repositories of all steps, with those that tags come from.
