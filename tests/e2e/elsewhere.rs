@@ -257,5 +257,6 @@ fn e2e_elsewhere_no_base_at_all() {
     family.write("Dockerfile.variant", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n");
     let run = family.splitbase().run(&["plan", "v1.0.1"]);
     assert_ne!(run.code, 0, "{}", run.stdout);
-    run.says("BASE_IMAGE");
+    run.says("what `${BASE_IMAGE}` refers to does not follow");
+    run.says("by `args`, or by a `[base]`");
 }
