@@ -54,7 +54,13 @@ impl Effects for Real {
         // A private folder for what is exported; its base is linked in.
         let stage = match layout {
             Some(layout) => {
-                let base = attempt.base.as_deref();
+                // A base from elsewhere stays in its registry.
+                let own = attempt
+                    .step
+                    .base
+                    .as_ref()
+                    .is_some_and(|base| base.repository.is_none());
+                let base = attempt.base.as_deref().filter(|_| own);
                 let base = base.and_then(|base| base.split_once('@')?.1.parse().ok());
                 Some((layout, layout.stage(base).await?))
             }

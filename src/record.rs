@@ -1,6 +1,6 @@
 //! The record: the account of one release, kept in the registry under `_release-<version>`; `_release` is always the newest.
 
-use crate::domain::{Digest, Identity, ImageId, Platform, Repository, Tag, Version};
+use crate::domain::{Digest, Identity, ImageId, Platform, PublicTag, Repository, Tag, Version};
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -55,9 +55,9 @@ pub struct RecordImage {
     /// Digest of its index; `None` until it is assembled.
     pub digest: Option<Digest>,
     /// Its release tags.
-    pub tags: Vec<Tag>,
+    pub tags: Vec<PublicTag>,
     /// Its aliases.
-    pub aliases: Vec<Tag>,
+    pub aliases: Vec<PublicTag>,
     /// Its platform images.
     pub platforms: Vec<RecordPlatform>,
 }
@@ -66,7 +66,7 @@ pub struct RecordImage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordAlias {
     /// The alias.
-    pub alias: Tag,
+    pub alias: PublicTag,
     /// Where it pointed before.
     pub old: Option<Digest>,
     /// Where it points after.
@@ -115,7 +115,7 @@ pub struct Record {
     pub version: Version,
     /// The family's name.
     pub family: String,
-    /// Where it went.
+    /// Where it went. Tags elsewhere than there are named with their repository.
     pub repository: Repository,
     /// How far it has come.
     pub state: RecordState,
@@ -143,7 +143,7 @@ pub struct Record {
     pub aliases: Vec<RecordAlias>,
     /// Which release each alias of the family is known to point at, carried on from record to record.
     #[serde(default)]
-    pub points: BTreeMap<Tag, AliasPoint>,
+    pub points: BTreeMap<PublicTag, AliasPoint>,
     /// The programs that made it.
     #[serde(default)]
     pub tools: Tools,

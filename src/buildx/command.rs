@@ -58,7 +58,7 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
         .base
         .as_ref()
         .and_then(|base| base.digest)
-        .map(|digest| step.repository.with_digest(&digest));
+        .map(|digest| step.base_repository().with_digest(&digest));
     let base = base.map(str::to_owned).or(planned);
 
     let mut line = Line(vec!["buildx".to_owned(), "build".to_owned()]);
@@ -84,7 +84,9 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
 
     if let (Some(layout), Some(base), Some((_, digest))) = (
         &io.layout,
-        base.as_deref().filter(|_| step.base.is_some()),
+        // A base from elsewhere is in its registry.
+        base.as_deref()
+            .filter(|_| step.base.as_ref().is_some_and(|base| base.repository.is_none())),
         base.as_deref().and_then(|base| base.split_once('@')),
     ) {
         let root = layout.root.display();
@@ -312,6 +314,7 @@ mod tests {
             .map(|(k, v)| (k.into(), v.into()))
             .into();
         step.base = Some(BaseUse {
+            repository: None,
             arg: "BASE_IMAGE".into(),
             digest: None,
         });

@@ -164,6 +164,7 @@ async fn e2e_a_variant_is_built_from_its_base_by_digest() {
         let dockerfile = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY unique /variant\n";
         write(&bench.dir.path().join("context/Dockerfile"), dockerfile, false);
         bench.step.base = Some(BaseUse {
+            repository: None,
             arg: "BASE_IMAGE".to_owned(),
             digest: None,
         });

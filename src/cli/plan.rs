@@ -139,6 +139,12 @@ fn command_line(session: &Session, plan: &Plan, step: &BuildStep) -> String {
         secrets: &secrets,
     };
     let base = step.base.as_ref().filter(|base| base.digest.is_none());
-    let base = base.map(|_| format!("{}@<digest of base for {}>", step.repository, step.platform));
+    let base = base.map(|_| {
+        format!(
+            "{}@<digest of base for {}>",
+            step.base_repository(),
+            step.platform
+        )
+    });
     buildx::shell_line(&buildx::command(step, base.as_deref(), &io))
 }

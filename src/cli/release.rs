@@ -152,11 +152,15 @@ async fn saved(
             .map_or_else(|| "no version".to_owned(), ToString::to_string);
         return Err(differs(format!("it is for {planned}, not for {version}")));
     }
-    if plan.repository != family.repository {
-        return Err(differs(format!(
-            "it is for `{}`, the family is for `{}`",
-            plan.repository, family.repository
-        )));
+    for (planned, now) in [
+        (&plan.repository, &family.repository),
+        (plan.work(), family.work()),
+    ] {
+        if planned != now {
+            return Err(differs(format!(
+                "it is for `{planned}`, the family is for `{now}`"
+            )));
+        }
     }
     if let Some(asked) = session.global.to.as_ref().filter(|asked| **asked != plan.target) {
         return Err(differs(format!("it is for `{}`, not for `{asked}`", plan.target)));

@@ -102,14 +102,14 @@ impl Session {
 
     /// The target of this name; makes no folder yet.
     pub(super) fn target(&self, family: &Family, target: &TargetRef) -> Result<Place, Failure> {
-        self.target_of(family, &family.repository, target)
+        self.target_of(family, family.repositories(), target)
     }
 
-    /// The same, where a layout stands for another repository than the family's.
+    /// The same, where a layout stands for other repositories than the family's.
     pub(super) fn target_of(
         &self,
         family: &Family,
-        repository: &Repository,
+        repositories: Vec<Repository>,
         target: &TargetRef,
     ) -> Result<Place, Failure> {
         let registry = self.registry(family);
@@ -119,7 +119,7 @@ impl Session {
         let root = self.absolute(folder);
         refuse_inputs(family, target, &root)?;
         let layout = Layout::open(root, &target.to_string())?;
-        Ok(Place::layout(registry, repository.clone(), layout))
+        Ok(Place::layout(registry, repositories, layout))
     }
 
     /// A path that is relative to the working folder, without `.` in it.

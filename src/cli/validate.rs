@@ -36,7 +36,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
         ..session.options()
     };
     let pins = session.pins(&family, false)?;
-    let place = session.target_of(&family, &validation.family.repository, &target)?;
+    let place = session.target_of(&family, validation.family.repositories(), &target)?;
     let world = session.world(&family, &place);
     let facts = gather::gather(&validation.family, &options, &pins, &world).await?;
     let plan = plan::plan(&validation.family, &facts, &options)?;

@@ -1,7 +1,7 @@
 //! What a `variants.toml` says, checked and with its defaults filled in. Everything after loading works on this.
 
 use super::Template;
-use crate::domain::{ByteSize, Duration, ImageId, Platform, Repository, Versioning};
+use crate::domain::{ByteSize, Duration, ImageId, Platform, PublicTag, Repository, Tag, Versioning};
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,14 @@ pub struct Family {
     pub root: Utf8PathBuf,
     /// The family's name.
     pub name: String,
-    /// Where all tags go.
+    /// Where release tags and aliases go, but those of variants that name their own; and machine tags, where there is no other place for them.
     pub repository: Repository,
+    /// Where machine tags go, when not to `repository`. On the same registry.
+    #[serde(default)]
+    pub work_repository: Option<Repository>,
+    /// The base as a reference, where it is an image from elsewhere; pinned to its digest at plan time.
+    #[serde(default)]
+    pub base_image: Option<String>,
     /// The platforms of every image that does not name its own.
     pub platforms: Vec<Platform>,
     /// How versions are ordered.
@@ -40,6 +46,37 @@ impl Family {
         self.images.iter().find(|image| image.id == ImageId::Base)
     }
 
+    /// Where machine tags go.
+    #[must_use]
+    pub fn work(&self) -> &Repository {
+        self.work_repository.as_ref().unwrap_or(&self.repository)
+    }
+
+    /// Everything that it is in: each repository once.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<Repository> {
+        let of_images = self.images.iter().filter_map(|image| image.repository.as_ref());
+        let mut all = vec![self.repository.clone()];
+        for repository in self.work_repository.iter().chain(of_images) {
+            if !all.contains(repository) {
+                all.push(repository.clone());
+            }
+        }
+        all
+    }
+
+    /// Where the release tags and aliases of one of its images go.
+    #[must_use]
+    pub fn repository_of<'a>(&'a self, image: &'a Image) -> &'a Repository {
+        image.repository.as_ref().unwrap_or(&self.repository)
+    }
+
+    /// A release tag or alias of one of its images.
+    #[must_use]
+    pub fn public_tag(&self, image: &Image, tag: Tag) -> PublicTag {
+        PublicTag::new(&self.repository, self.repository_of(image), tag)
+    }
+
     /// The image of this name.
     #[must_use]
     pub fn image(&self, id: &ImageId) -> Option<&Image> {
@@ -52,6 +89,9 @@ impl Family {
 pub struct Image {
     /// Which.
     pub id: ImageId,
+    /// Where its release tags and aliases go, when not to the family's repository. On the same registry.
+    #[serde(default)]
+    pub repository: Option<Repository>,
     /// The Dockerfile, relative to the family's root.
     pub dockerfile: Utf8PathBuf,
     /// The build context, relative to the family's root; `.` unless said otherwise.

@@ -30,6 +30,16 @@ impl Repository {
         &self.path
     }
 
+    /// The repository of an image reference: `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`, as Dockerfiles write it.
+    #[must_use]
+    pub fn of_reference(reference: &str) -> Option<Self> {
+        let name = reference.split('@').next()?;
+        // A colon after the last slash begins a tag, before it a port.
+        let path = name.rfind('/').map_or(0, |at| at + 1);
+        let end = name[path..].find(':').map_or(name.len(), |at| path + at);
+        name[..end].parse().ok()
+    }
+
     /// `HOST/PATH:TAG`, as docker takes it.
     #[must_use]
     pub fn with_tag(&self, tag: &Tag) -> String {
@@ -119,6 +129,20 @@ string_serde!(Repository);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn repositories_of_references() {
+        for (text, repository) in [
+            ("debian:13", "docker.io/library/debian"),
+            ("localhost:5000/x", "localhost:5000/x"),
+            ("localhost:5000/x:1@sha256:0", "localhost:5000/x"),
+            ("a.b/c@sha256:0", "a.b/c"),
+        ] {
+            let found = Repository::of_reference(text).unwrap();
+            assert_eq!(found.to_string(), repository, "{text}");
+        }
+        assert_eq!(Repository::of_reference("A/b:1"), None);
+    }
 
     #[test]
     fn hosts_are_told_from_paths() {

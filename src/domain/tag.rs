@@ -1,6 +1,6 @@
 //! Tags.
 
-use super::{InvalidText, Version, string_serde};
+use super::{InvalidText, string_serde};
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,24 +23,15 @@ impl Tag {
         &self.0
     }
 
-    /// `_release`: the newest record.
-    #[must_use]
-    pub fn newest_record() -> Self {
-        Self("_release".to_owned())
-    }
-
-    /// `_release-<version>`: the record of one release.
-    #[must_use]
-    pub fn record(version: &Version) -> Self {
-        Self::derived(format!("_release-{version}"))
-    }
-
     /// Whether this has the form of a machine tag, which no release tag or alias may have: an identity tag with or without anything
     /// behind it, a cache reference, or a record.
     #[must_use]
     pub fn has_machine_form(&self) -> bool {
         let text = self.0.as_str();
-        if text == "_release" || text.starts_with("_release-") || text.starts_with("cache-") {
+        let record = text.strip_prefix("_release");
+        if record.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+            || text.starts_with("cache-")
+        {
             return true;
         }
         let identity_at = |rest: &str| {
@@ -94,6 +85,8 @@ mod tests {
             "variant-a-b-0123456789ab-arm-v7-staging",
             "_release",
             "_release-v1",
+            "_release.tools",
+            "_release.tools-v1",
             "cache-base-amd64",
         ] {
             assert!(text.parse::<Tag>().unwrap().has_machine_form(), "{text}");

@@ -1,6 +1,6 @@
 //! The one event stream: everything that a person or a machine is told of a run.
 
-use crate::domain::{Digest, ImageId, Platform, Tag};
+use crate::domain::{Digest, ImageId, Platform, PublicTag};
 use crate::plan::{Plan, StepId};
 use serde::Serialize;
 use std::sync::Arc;
@@ -190,9 +190,9 @@ pub struct ImageReport {
     /// What became of it.
     pub outcome: ImageOutcome,
     /// Release tags that point at it now.
-    pub tags: Vec<Tag>,
+    pub tags: Vec<PublicTag>,
     /// Aliases that point at it now.
-    pub aliases: Vec<Tag>,
+    pub aliases: Vec<PublicTag>,
     /// Its platforms.
     pub platforms: Vec<PlatformReport>,
 }

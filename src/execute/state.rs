@@ -1,6 +1,6 @@
 //! What a run has made and learnt so far.
 
-use crate::domain::{Digest, ImageId, Platform, Tag};
+use crate::domain::{Digest, ImageId, Platform, PublicTag};
 use crate::facts::PlatformImage;
 use crate::plan::Plan;
 use crate::record::Record;
@@ -24,7 +24,7 @@ pub(super) struct Inner {
     /// The bytes of indexes that this run wrote, to be put under more tags without being read again.
     pub(super) bytes: BTreeMap<Digest, RawManifest>,
     /// Tags and aliases that this run wrote, or found where they should be.
-    pub(super) standing: BTreeSet<Tag>,
+    pub(super) standing: BTreeSet<PublicTag>,
     /// Whether this run has written a release tag or moved an alias.
     pub(super) published: bool,
     /// The record, as it was last written or will be written next.

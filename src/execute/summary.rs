@@ -5,7 +5,7 @@ use super::event::{
     Failure, ImageOutcome, ImageReport, PlatformReport, Report, RunOutcome, SmokeOutcome, StepOutcome,
 };
 use super::run::{Ending, Run, lock};
-use crate::domain::{ExitCode, Platform, Tag};
+use crate::domain::{ExitCode, Platform, PublicTag};
 use crate::plan::{Action, PlanImage, PlanPlatform, StepId};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -98,13 +98,13 @@ fn image_report<E: Effects>(
         Some(ending) => matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted),
         None => true,
     };
-    let alias_planned = |alias: &Tag| {
+    let alias_planned = |alias: &PublicTag| {
         run.plan
             .steps
             .iter()
             .any(|step| matches!(&step.action, Action::Alias(step) if step.alias == *alias))
     };
-    let points_here = |alias: &Tag| {
+    let points_here = |alias: &PublicTag| {
         let digest = run.state.index(&image.image);
         let inner = run.state.lock();
         let point = inner.record.as_ref().and_then(|record| record.points.get(alias));

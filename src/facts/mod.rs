@@ -10,7 +10,7 @@ pub use crate::target::images::PlatformImage;
 pub use builder::{BuilderFacts, ImageStore};
 pub use image::{ImageFacts, IndexFact, PlatformFact};
 
-use crate::domain::{Digest, Tag};
+use crate::domain::{Digest, Mark, Platform, PublicTag};
 use crate::record::Record;
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,13 @@ pub struct Facts {
     /// The builder; `None` when nobody needed to ask for it.
     pub builder: Option<BuilderFacts>,
     /// What stands under release tags and aliases; absent tags are left out.
-    pub tags: BTreeMap<Tag, Digest>,
+    pub tags: BTreeMap<PublicTag, Digest>,
+    /// Platform digests of a base from elsewhere; `None` where nothing is built on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_platforms: Option<BTreeMap<Platform, Digest>>,
+    /// What the family's records carry in their tags.
+    #[serde(default, skip_serializing_if = "Mark::is_none")]
+    pub mark: Mark,
     /// The record of the version that is to be released.
     pub record: Option<Record>,
     /// The process on this machine that is making that very release right now, if there is one.
@@ -46,6 +52,21 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The platform digest of a base from elsewhere for `platform`: of several variants of an architecture the best that runs there, as
+    /// `BuildKit` chooses.
+    #[must_use]
+    pub fn base_platform(&self, platform: &Platform) -> Option<Digest> {
+        let platforms = self.base_platforms.as_ref()?;
+        let runs = |there: &&Platform| {
+            there.architecture() == platform.architecture() && there.variant() <= platform.variant()
+        };
+        let best = platforms
+            .keys()
+            .filter(runs)
+            .max_by_key(|there| there.variant())?;
+        platforms.get(best).copied()
+    }
+
     /// Only what floating versions and upstream references stand for.
     #[must_use]
     pub fn of(versions: BTreeMap<String, Resolved>, upstream: BTreeMap<String, Digest>) -> Self {

@@ -1,9 +1,10 @@
 //! Gathering facts: as much side by side as their needs allow.
 
+use super::records::{Records, records};
 use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, Upstream, VersionSource};
-use crate::domain::{Digest, ImageId, Platform, Tag};
+use crate::domain::{Digest, ImageId, Platform};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
 use crate::facts::Facts;
@@ -13,7 +14,7 @@ use crate::plan::{Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
 use crate::target::images::{contents, required};
-use crate::target::{Presence, Target};
+use crate::target::{Presence, Reference, Target};
 use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
@@ -80,6 +81,7 @@ pub async fn gather<T: Target>(
     };
     if builds {
         check_bases(family, &bases, &facts, world.target).await?;
+        facts.base_platforms = base_platforms(family, &facts, world.target).await?;
     }
     Ok(facts)
 }
@@ -102,29 +104,51 @@ async fn without_builder<T: Target>(
         .iter()
         .chain(&names.aliases)
         .map(|(tag, _)| tag.clone());
-    let repository = &family.repository;
+    let (repository, work) = (&family.repository, family.work());
 
     // The record comes first: it may pin everything else, and tell that no builder is needed.
     let collected = sources::collect(family);
-    let records = records(world.target, family, options);
+    let records = async {
+        match options.version.as_ref().filter(|_| options.goal == Goal::Release) {
+            Some(version) => records(world.target, family, Some(version)).await,
+            None => Ok(Records::default()),
+        }
+    };
     let tags = async { Ok(probe::current_tags(world.target, repository, tags).await?) };
     let begun = async {
-        let (record, newest) = records.await?;
-        let stands = record.as_ref().is_some_and(|record: &Record| {
+        let records = records.await?;
+        let record = records.own.as_ref();
+        let stands = record.is_some_and(|record: &Record| {
             matches!(record.state, RecordState::Done | RecordState::NotPromoted)
         });
         let _ = tell.send(!stands && options.goal != Goal::Smoke);
-        let versions = resolve(family, pins, record.as_ref(), world).await?;
-        Ok::<_, GatherError>((record, newest, versions))
+        let versions = resolve(family, pins, record, world).await?;
+        Ok::<_, GatherError>((records, versions))
     };
     let revision = sources::revision(family, world.environment, &world.cancel);
     // In the order of how much waits for them: those before are sent before.
-    let ((record, newest, versions), sources, tags, revision) =
+    let ((records, versions), sources, tags, revision) =
         tokio::try_join!(begun, collected, tags, async { Ok(revision.await) })?;
+    let beside = records.first.as_ref().filter(|_| records.newest.is_none());
+    let beside = beside.map(|first| {
+        let newest = records.mark.newest_record();
+        format!(
+            "`{work}` holds the records of family `{first}`: those of `{}` begin with `{newest}`",
+            family.name
+        )
+    });
+    let Records {
+        own: record,
+        newest,
+        mark,
+        ..
+    } = records;
 
     let mut facts = Facts {
         images: Vec::new(),
         upstream: BTreeMap::new(),
+        base_platforms: None,
+        mark,
         builder: None,
         tags,
         alive: alive(record.as_ref()),
@@ -135,6 +159,7 @@ async fn without_builder<T: Target>(
         warnings: versions
             .values()
             .flat_map(|resolved| resolved.warnings.clone())
+            .chain(beside)
             .collect(),
         versions,
     };
@@ -155,7 +180,7 @@ async fn without_builder<T: Target>(
     set_smoke_identities(family, &mut facts, &sources.smoke);
     let probes = facts.images.iter_mut().filter_map(|fact| {
         let image = family.image(&fact.image)?;
-        Some(probe::image(world.target, repository, image, fact))
+        Some(probe::image(world.target, work, image, fact))
     });
     try_join_all(probes).await?;
     Ok((facts, sources.bases))
@@ -217,20 +242,6 @@ pub(super) fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError
             known,
         })
     })
-}
-
-pub(super) async fn records<T: Target>(
-    target: &T,
-    family: &Family,
-    options: &Options,
-) -> Result<(Option<Record>, Option<Record>), GatherError> {
-    let Some(version) = options.version.as_ref().filter(|_| options.goal == Goal::Release) else {
-        return Ok((None, None));
-    };
-    let (own, newest) = (Tag::record(version), Tag::newest_record());
-    let own = probe::record(target, &family.repository, &own);
-    let newest = probe::record(target, &family.repository, &newest);
-    Ok(tokio::try_join!(own, newest)?)
 }
 
 type Open = indexmap::IndexMap<String, VersionSource>;
@@ -333,6 +344,12 @@ pub(super) async fn upstream<T: Target>(
         let (repository, at) = sources::parse_reference(reference).map_err(|error| bad(error.to_string()))?;
         match target.resolve(&repository, &at).await {
             Presence::Present(digest) => Ok((reference.clone(), digest)),
+            Presence::Absent if *image == ImageId::Base && family.base_image.is_some() => {
+                Err(GatherError::NoBaseImage {
+                    reference: reference.clone(),
+                    reason: format!("nothing stands under `{at}` of `{repository}`"),
+                })
+            }
             Presence::Absent => Err(bad(format!("nothing stands under `{at}` of `{repository}`"))),
             Presence::Unknown(error) => Err(GatherError::Target(error)),
         }
@@ -382,6 +399,27 @@ async fn check_bases<T: Target>(
     try_join_all(checks).await.map(drop)
 }
 
+/// The platform digests of a base from elsewhere.
+async fn base_platforms<T: Target>(
+    family: &Family,
+    facts: &Facts,
+    target: &T,
+) -> Result<Option<BTreeMap<Platform, Digest>>, GatherError> {
+    let pinned = family.base_image.as_ref().and_then(|reference| {
+        let (repository, _) = sources::parse_reference(reference).ok()?;
+        Some((repository, *facts.upstream.get(reference)?))
+    });
+    let Some((repository, digest)) = pinned else {
+        return Ok(None);
+    };
+    let raw = required(target, &repository, digest).await?;
+    let platforms = contents(target, &repository, &raw, false).await?.platforms;
+    let platforms = platforms
+        .into_iter()
+        .map(|(platform, image)| (platform, image.digest()));
+    Ok(Some(platforms.collect()))
+}
+
 /// The upstream digests that are known without asking, and the references of those that are not.
 pub(super) fn known_upstream<'a>(
     family: &Family,
@@ -391,13 +429,21 @@ pub(super) fn known_upstream<'a>(
 ) -> (BTreeMap<String, Digest>, BTreeMap<&'a String, &'a ImageId>) {
     let (mut known, mut open) = (BTreeMap::new(), BTreeMap::new());
     for (image, references) in references {
-        if family
-            .image(image)
-            .is_none_or(|image| image.upstream == Upstream::Float)
-        {
+        let from_elsewhere = *image == ImageId::Base && family.base_image.is_some();
+        let floats = || {
+            let image = family.image(image);
+            image.is_none_or(|image| image.upstream == Upstream::Float)
+        };
+        if !from_elsewhere && floats() {
             continue;
         }
         for reference in references {
+            if let (true, Ok((_, Reference::Digest(digest)))) =
+                (from_elsewhere, sources::parse_reference(reference))
+            {
+                known.insert(reference.clone(), digest);
+                continue;
+            }
             let from_plan = pins
                 .plan
                 .as_ref()

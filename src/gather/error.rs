@@ -57,6 +57,14 @@ pub enum GatherError {
         /// What is wrong.
         reason: String,
     },
+    /// The base from elsewhere is not there.
+    #[error("read the base `{reference}`: {reason}")]
+    NoBaseImage {
+        /// As configured.
+        reference: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A base image from outside is not there for a platform that is to be built on it.
     #[error("{image} is for {platform}, and its base `{reference}` is only for {has}")]
     BasePlatform {
@@ -94,6 +102,7 @@ impl GatherError {
             Self::Target(error) => error.exit_code(),
             Self::Builder(_) | Self::BasePlatform { .. } | Self::Worker(_) => ExitCode::Failed,
             Self::Plan(error) => error.exit_code(),
+            Self::NoBaseImage { .. } => ExitCode::Unknown,
             Self::Dockerfile(_) | Self::Junk { .. } | Self::UnknownSet { .. } | Self::Reference { .. } => {
                 ExitCode::Usage
             }
@@ -133,6 +142,12 @@ impl GatherError {
                 "`FROM --platform=$BUILDPLATFORM` says that a stage is for the machine that builds"
                     .to_owned(),
             ],
+            Self::NoBaseImage { .. } => {
+                vec![
+                    "see `[base] image`: is its tag right, and does whoever releases it still have it?"
+                        .to_owned(),
+                ]
+            }
             Self::Reference { .. } => vec!["`upstream = \"float\"` leaves it as it is".to_owned()],
             _ => Vec::new(),
         }

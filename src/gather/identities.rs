@@ -39,6 +39,11 @@ pub fn canonical_list(
         versions: &versions,
         upstream: &upstream.iter().filter_map(digest).collect(),
         base: base.filter(|_| image.base_arg.is_some()),
+        base_image: family
+            .base_image
+            .as_ref()
+            .filter(|_| image.base_arg.is_some())
+            .and_then(|reference| facts.upstream.get(reference)),
     };
     let values = inputs::values_of(image, &resolved)
         .map_err(|unresolved| PlanError::MissingFact(unresolved.to_string()))?;

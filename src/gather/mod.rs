@@ -6,6 +6,7 @@ mod error;
 mod identities;
 mod offline;
 mod probe;
+mod records;
 mod sources;
 mod standing;
 

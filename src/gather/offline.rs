@@ -68,8 +68,11 @@ pub async fn hash<T: Target>(
             continue;
         };
         let mut unresolved = open(image, references, &facts);
-        if image.base_arg.is_some() && base.is_none() {
-            unresolved.push("base".to_owned());
+        match &family.base_image {
+            _ if image.base_arg.is_none() => {}
+            Some(reference) if !facts.upstream.contains_key(reference) => unresolved.push(reference.clone()),
+            None if base.is_none() => unresolved.push("base".to_owned()),
+            _ => {}
         }
         let mut one = HashedImage {
             image: image.id.clone(),

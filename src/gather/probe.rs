@@ -1,7 +1,7 @@
 //! Asking the registry what it holds.
 
 use crate::config::Image;
-use crate::domain::{Digest, IdentityTags, Platform, Repository, Tag};
+use crate::domain::{Digest, IdentityTags, Platform, PublicTag, Repository, Tag};
 use crate::facts::{ImageFacts, IndexFact, PlatformFact};
 use crate::record::{ARTIFACT_TYPE, Record, SIZE_LIMIT};
 use crate::target::images::{Contents, contents};
@@ -129,14 +129,14 @@ async fn receipts<T: Target>(
     Ok(try_join_all(receipts).await?.into_iter().flatten().collect())
 }
 
-/// What stands under each of these tags; absent ones are left out.
+/// What stands under each of these tags of a family whose repository is `family`; absent ones are left out.
 pub(crate) async fn current_tags<T: Target>(
     target: &T,
-    repository: &Repository,
-    tags: impl IntoIterator<Item = Tag>,
-) -> Result<BTreeMap<Tag, Digest>, TargetError> {
+    family: &Repository,
+    tags: impl IntoIterator<Item = PublicTag>,
+) -> Result<BTreeMap<PublicTag, Digest>, TargetError> {
     let found = tags.into_iter().map(|tag| async move {
-        Ok(current(target, repository, &tag)
+        Ok(current(target, tag.repository(family), tag.tag())
             .await?
             .map(|digest| (tag, digest)))
     });

@@ -66,6 +66,9 @@ pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
             }
         }
     }
+    if let Some(reference) = &family.base_image {
+        sources.upstream.insert(ImageId::Base, vec![reference.clone()]);
+    }
     // Images of one Dockerfile share its problems.
     sources.problems.sort();
     sources.problems.dedup();

@@ -1,11 +1,11 @@
 //! What stands in the registry already: all that promoting a release and `status` need.
 
-use super::all::{alive, records};
+use super::all::alive;
+use super::records::{Records, records};
 use super::{GatherError, probe};
 use crate::config::Family;
-use crate::domain::{Digest, ImageId, Tag};
+use crate::domain::{Digest, ImageId, PublicTag};
 use crate::facts::Facts;
-use crate::plan::Options;
 use crate::record::Record;
 use crate::target::Target;
 use std::collections::BTreeMap;
@@ -20,11 +20,12 @@ pub async fn gather_promotion<T: Target>(
     version: &crate::domain::Version,
     target: &T,
 ) -> Result<Facts, GatherError> {
-    let options = Options {
-        version: Some(version.clone()),
-        ..Options::default()
-    };
-    let (record, newest) = records(target, family, &options).await?;
+    let Records {
+        own: record,
+        newest,
+        mark,
+        ..
+    } = records(target, family, Some(version)).await?;
     let images = record
         .as_ref()
         .map(|record| record.images.as_slice())
@@ -37,6 +38,7 @@ pub async fn gather_promotion<T: Target>(
     let (alive, other_alive) = (alive(record.as_ref()), alive(newest.as_ref()));
     Ok(Facts {
         tags,
+        mark,
         record,
         alive,
         other_alive,
@@ -51,9 +53,9 @@ pub struct StatusFacts {
     /// The newest record.
     pub newest: Option<Record>,
     /// The aliases of the family as the newest release has them, and those that records know beside.
-    pub aliases: Vec<(Tag, ImageId)>,
+    pub aliases: Vec<(PublicTag, ImageId)>,
     /// What stands under them; absent ones are left out.
-    pub tags: BTreeMap<Tag, Digest>,
+    pub tags: BTreeMap<PublicTag, Digest>,
 }
 
 /// Gathers what `status` shows.
@@ -61,9 +63,9 @@ pub struct StatusFacts {
 /// # Errors
 /// The registry could not be read.
 pub async fn gather_status<T: Target>(family: &Family, target: &T) -> Result<StatusFacts, GatherError> {
-    let newest = probe::record(target, &family.repository, &Tag::newest_record()).await?;
-    let mut aliases: Vec<(Tag, ImageId)> = Vec::new();
-    let mut add = |alias: &Tag, image: &ImageId| {
+    let newest = records(target, family, None).await?.newest;
+    let mut aliases: Vec<(PublicTag, ImageId)> = Vec::new();
+    let mut add = |alias: &PublicTag, image: &ImageId| {
         if aliases.iter().all(|(known, _)| known != alias) {
             aliases.push((alias.clone(), image.clone()));
         }
@@ -77,7 +79,8 @@ pub async fn gather_status<T: Target>(family: &Family, target: &T) -> Result<Sta
                 "family" => Some(family.name.clone()),
                 _ => None,
             };
-            template.render(fixed).ok()?.parse().ok()
+            let alias = template.render(fixed).ok()?.parse().ok()?;
+            Some(family.public_tag(image, alias))
         }) {
             add(&alias, &image.id);
         }

@@ -1,10 +1,11 @@
 //! Tests of what is asked, in which order it counts, and that unknown is not absent.
 
 use super::all::{known_upstream, known_versions};
+use super::records::records;
 use super::{Pins, current_tags, probe_image, record};
 use crate::config::Upstream;
-use crate::domain::IdentityTags;
-use crate::record::RecordState;
+use crate::domain::{Digest, IdentityTags, Mark};
+use crate::record::{ARTIFACT_TYPE, RecordState};
 use crate::target::RawManifest;
 use crate::target::oci::{self, Descriptor, Index};
 use crate::testing::given::{DEVBOX, Given, digest, id, platform_image};
@@ -122,7 +123,7 @@ async fn records_and_tags_that_cannot_be_asked_are_unknown() {
     assert!(record(&target, repository, &tag).await.unwrap().is_none());
     target.hook(|_, _, _| Some(failure(false)));
     assert!(record(&target, repository, &tag).await.is_err());
-    assert!(current_tags(&target, repository, [tag]).await.is_err());
+    assert!(current_tags(&target, repository, [tag.into()]).await.is_err());
 }
 
 #[tokio::test]
@@ -195,4 +196,64 @@ fn upstream_digests_are_taken_from_the_record() {
     assert_eq!(known(&given), (Some(digest("debian")), 0));
     given.family.images[0].upstream = Upstream::Float;
     assert_eq!(known(&given), (None, 0));
+}
+
+/// A record under `_release`, with or without a mark.
+fn put_record(target: &Memory, given: &Given, mark: &Mark, family: &str) {
+    let mut record = given.plan().record.unwrap();
+    family.clone_into(&mut record.family);
+    let bytes = serde_json::to_vec(&record).unwrap();
+    let layer =
+        serde_json::json!({"mediaType": ARTIFACT_TYPE, "digest": Digest::of(&bytes), "size": bytes.len()});
+    let manifest = serde_json::json!({"schemaVersion": 2, "mediaType": oci::MANIFEST, "config": layer, "layers": [layer]});
+    let raw = RawManifest::new(serde_json::to_vec(&manifest).unwrap()).unwrap();
+    target.with(|content| {
+        content.blobs.insert(Digest::of(&bytes), bytes.into());
+        content.put(&mark.newest_record(), &raw);
+    });
+}
+
+#[tokio::test]
+async fn each_family_finds_its_own_records() {
+    let given = Given::new(DEVBOX);
+    let version = given.options.version.clone().unwrap();
+    let (plain, marked) = (Mark::default(), Mark::of("devbox"));
+    for (there, mark, newest, first) in [
+        (vec![], &plain, false, None),
+        (vec![(&plain, "devbox")], &plain, true, None),
+        (vec![(&plain, "tools")], &marked, false, Some("tools")),
+        (
+            vec![(&plain, "tools"), (&marked, "devbox")],
+            &marked,
+            true,
+            Some("tools"),
+        ),
+        // Those of the first family are gone: what is beside them still counts.
+        (vec![(&marked, "devbox")], &marked, true, None),
+    ] {
+        let target = Memory::default();
+        for (mark, family) in &there {
+            put_record(&target, &given, mark, family);
+        }
+        let found = records(&target, &given.family, Some(&version)).await.unwrap();
+        assert_eq!(&found.mark, mark, "{there:?}");
+        assert_eq!(found.first.as_deref(), first, "{there:?}");
+        assert_eq!(
+            found.newest.map(|record| record.family),
+            newest.then(|| "devbox".to_owned()),
+            "{there:?}"
+        );
+    }
+    // A mark that somebody else has.
+    let target = Memory::default();
+    put_record(&target, &given, &plain, "tools");
+    put_record(&target, &given, &marked, "other");
+    let error = records(&target, &given.family, Some(&version)).await.unwrap_err();
+    assert!(
+        error.to_string().contains("holds those of family `other`"),
+        "{error}"
+    );
+    // What cannot be read is unknown here as well.
+    target.hook(|_, reference, _| (reference == "_release.devbox").then(|| failure(false)));
+    assert!(records(&target, &given.family, None).await.is_err());
 }

@@ -1,7 +1,7 @@
 //! The values that count in an identity beside the files. Pure.
 
 use crate::config::{BuildContext, Image, Provenance};
-use crate::domain::Identity;
+use crate::domain::{Digest, Identity};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub enum ValueKind {
     Base,
     /// Name of the build argument that gets the base; its name is empty.
     BaseArg,
+    /// Digest of the base that a variant stands on, where it is an image from elsewhere; its name is empty.
+    BaseImage,
     /// Named build context: `folder` (its files are entries), or the image as configured.
     Context,
     /// Value of `extra`, named by its place from 0.
@@ -54,6 +56,7 @@ impl ValueKind {
             Self::Arg => "arg",
             Self::Base => "base",
             Self::BaseArg => "base-arg",
+            Self::BaseImage => "base-image",
             Self::Context => "context",
             Self::Extra => "extra",
             Self::Flag => "flag",
@@ -98,6 +101,8 @@ pub struct Resolved<'a> {
     pub upstream: &'a BTreeMap<String, String>,
     /// Identity of the base, where the image stands on one.
     pub base: Option<&'a Identity>,
+    /// Digest of the base, where the image stands on one from elsewhere.
+    pub base_image: Option<&'a Digest>,
 }
 
 /// Versions that an image needs and that are not known: without them it has no identity.
@@ -137,6 +142,9 @@ pub fn values_of(image: &Image, resolved: &Resolved<'_>) -> Result<Vec<NamedValu
     }
     if let Some(base) = resolved.base {
         add(ValueKind::Base, "", &base.to_string());
+    }
+    if let Some(base) = resolved.base_image {
+        add(ValueKind::BaseImage, "", &base.to_string());
     }
     for (place, value) in resolved.extra.iter().enumerate() {
         add(ValueKind::Extra, &place.to_string(), value);

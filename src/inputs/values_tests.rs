@@ -8,6 +8,7 @@ type Change<T> = (&'static str, fn(&mut T));
 fn image() -> Image {
     Image {
         id: ImageId::Base,
+        repository: None,
         dockerfile: "Dockerfile".into(),
         context: ".".into(),
         base_arg: None,
@@ -34,6 +35,7 @@ struct Known {
     versions: BTreeMap<String, String>,
     upstream: BTreeMap<String, String>,
     base: Option<Identity>,
+    base_image: Option<Digest>,
 }
 
 impl Known {
@@ -54,6 +56,7 @@ impl Known {
             extra: &self.extra,
             versions: &self.versions,
             upstream: &self.upstream,
+            base_image: self.base_image.as_ref(),
             base: self.base.as_ref(),
         };
         values_of(image, &resolved)
@@ -110,7 +113,7 @@ fn every_build_option_counts() {
 
 #[test]
 fn every_resolved_value_counts() {
-    let changes: [Change<Known>; 7] = [
+    let changes: [Change<Known>; 8] = [
         ("arg", |known| drop(known.args.insert("A".into(), "1".into()))),
         ("arg value", |known| {
             drop(known.args.insert("A".into(), "2".into()));
@@ -124,6 +127,7 @@ fn every_resolved_value_counts() {
             drop(known.upstream.insert("debian".into(), "sha256:1".into()));
         }),
         ("base", |known| known.base = Some(Identity::from_bytes([1; 32]))),
+        ("base-image", |known| known.base_image = Some(Digest::of(b"1"))),
     ];
     let image = image();
     let mut seen = vec![Known::new().values(&image)];

@@ -4,7 +4,7 @@ use super::images::{Decision, ImageState};
 use super::render::Scope;
 use super::{Action, BaseUse, BuildStep, Options, PlanError, Step};
 use crate::config::{BuildContext, CacheTo, Family, Image, Upstream};
-use crate::domain::{IdentityTags, Platform};
+use crate::domain::{IdentityTags, Mark, Platform, Repository};
 use crate::facts::{Facts, PlatformImage};
 use crate::target::oci;
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub(super) fn build_step(
         image: image.id.clone(),
         platform: platform.clone(),
         identity: state.fact.identity,
-        repository: family.repository.clone(),
+        repository: family.work().clone(),
         staging: tags.staging(platform),
         tag: tags.platform(platform),
         replaces: decision
@@ -58,10 +58,10 @@ pub(super) fn build_step(
         dockerfile: image.dockerfile.clone(),
         context: image.context.clone(),
         args,
-        base: image.base_arg.as_ref().map(|arg| BaseUse {
-            arg: arg.clone(),
-            digest: base.and_then(Decision::used).map(PlatformImage::digest),
-        }),
+        base: match &image.base_arg {
+            Some(arg) => Some(base_use(family, image, platform, arg, base, facts)?),
+            None => None,
+        },
         target: build.target.clone(),
         network: build.network.clone(),
         shm_size: build.shm_size.clone(),
@@ -75,14 +75,40 @@ pub(super) fn build_step(
         flags: build.flags.clone(),
         no_cache: decision.is_some_and(|decision| decision.rebuild),
         pull: image.upstream == Upstream::Float,
-        cache_from: cache_from(family, image, platform, builder.exports_cache())
+        cache_from: cache_from(family, image, platform, &facts.mark, builder.exports_cache())
             .into_iter()
             .filter(|from| options.target.is_registry() || !in_registry(from))
             .collect(),
-        cache_to: cache_to(family, image, platform)
+        cache_to: cache_to(family, image, platform, &facts.mark)
             .filter(|_| builder.exports_cache())
             .filter(|to| options.target.is_registry() || !in_registry(to)),
         timeout: build.timeout,
+    })
+}
+
+/// The base that a variant is built on.
+fn base_use(
+    family: &Family,
+    image: &Image,
+    platform: &Platform,
+    arg: &str,
+    base: Option<&Decision<'_>>,
+    facts: &Facts,
+) -> Result<BaseUse, PlanError> {
+    let arg = arg.to_owned();
+    let Some(reference) = &family.base_image else {
+        return Ok(BaseUse {
+            arg,
+            repository: None,
+            digest: base.and_then(Decision::used).map(PlatformImage::digest),
+        });
+    };
+    let missing = || PlanError::MissingFact(format!("the base of {} for {platform}", image.id));
+    let digest = facts.base_platform(platform).ok_or_else(missing)?;
+    Ok(BaseUse {
+        arg,
+        repository: Some(Repository::of_reference(reference).ok_or_else(missing)?),
+        digest: Some(digest),
     })
 }
 
@@ -147,13 +173,8 @@ fn contexts(image: &Image, facts: &Facts) -> Result<Values, PlanError> {
 }
 
 /// splitbase's own cache reference for a platform image: one each, because writers of a shared one overwrite each other.
-fn own_cache(family: &Family, image: &Image, platform: &Platform) -> String {
-    format!(
-        "{}:cache-{}-{}",
-        family.repository,
-        image.id.dashed(),
-        platform.tag_suffix()
-    )
+fn own_cache(family: &Family, image: &Image, platform: &Platform, mark: &Mark) -> String {
+    family.work().with_tag(&mark.cache(&image.id, platform))
 }
 
 /// Whether a cache is in a registry: a release into a layout needs none.
@@ -180,12 +201,12 @@ pub(super) fn left_out(family: &Family, options: &Options, steps: &[Step]) -> Op
     })
 }
 
-fn cache_from(family: &Family, image: &Image, platform: &Platform, own: bool) -> Vec<String> {
+fn cache_from(family: &Family, image: &Image, platform: &Platform, mark: &Mark, own: bool) -> Vec<String> {
     let mut from = Vec::new();
     if own && family.cache.to == CacheTo::Registry {
         from.push(format!(
             "type=registry,ref={}",
-            own_cache(family, image, platform)
+            own_cache(family, image, platform, mark)
         ));
     }
     from.extend(family.cache.from.iter().map(|reference| {
@@ -198,12 +219,12 @@ fn cache_from(family: &Family, image: &Image, platform: &Platform, own: bool) ->
     from
 }
 
-fn cache_to(family: &Family, image: &Image, platform: &Platform) -> Option<String> {
+fn cache_to(family: &Family, image: &Image, platform: &Platform, mark: &Mark) -> Option<String> {
     let value = match &family.cache.to {
         CacheTo::None => return None,
         CacheTo::Registry => format!(
             "type=registry,ref={},mode=max",
-            own_cache(family, image, platform)
+            own_cache(family, image, platform, mark)
         ),
         CacheTo::Custom(template) => template
             .render(|name| match name {

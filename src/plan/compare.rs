@@ -1,14 +1,20 @@
 //! What differs between a plan that was saved and the plan that would be made now.
 
 use super::{Action, Plan, PlanImage};
-use crate::domain::{Digest, Tag};
+use crate::domain::{Digest, PublicTag};
 use std::collections::BTreeMap;
 
 /// What differs in what the plans rest on, by name: identities, tests, and what the registry holds (`tags`: what stands under release tags
 /// and aliases now). Steps are not compared: those of the saved plan are run as they stand there.
 #[must_use]
-pub fn differences(saved: &Plan, now: &Plan, tags: &BTreeMap<Tag, Digest>) -> Vec<String> {
+pub fn differences(saved: &Plan, now: &Plan, tags: &BTreeMap<PublicTag, Digest>) -> Vec<String> {
     let mut differences = Vec::new();
+    if saved.mark != now.mark {
+        let (then, now) = (saved.mark.newest_record(), now.mark.newest_record());
+        differences.push(format!(
+            "the records of the family were `{then}` then, are `{now}` now"
+        ));
+    }
     for step in &saved.steps {
         let (kind, tag, planned) = match &step.action {
             Action::Tag(step) => ("release tag", &step.tag, step.replaces),

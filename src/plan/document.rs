@@ -2,7 +2,9 @@
 
 use super::Step;
 use crate::config::Retry;
-use crate::domain::{Digest, Identity, ImageId, Platform, Repository, Tag, TargetRef, Version};
+use crate::domain::{
+    Digest, Identity, ImageId, Mark, Platform, PublicTag, Repository, Tag, TargetRef, Version,
+};
 use crate::facts::PlatformImage;
 use crate::record::{AliasPoint, Record};
 use crate::versions::Resolved;
@@ -61,9 +63,9 @@ pub struct PlanImage {
     /// Its platforms.
     pub platforms: Vec<PlanPlatform>,
     /// The release tags that it gets.
-    pub tags: Vec<Tag>,
+    pub tags: Vec<PublicTag>,
     /// The aliases that it gets.
-    pub aliases: Vec<Tag>,
+    pub aliases: Vec<PublicTag>,
 }
 
 /// What will be done, and why.
@@ -75,11 +77,18 @@ pub struct Plan {
     pub version: Option<Version>,
     /// The family's name.
     pub family: String,
-    /// What images are called; where everything goes, if the target is a registry.
+    /// What images are called. If the target is a registry: where release tags and aliases go, but those that are named with another repository;
+    /// and machine tags, where there is no other place for them.
     pub repository: Repository,
     /// Where everything goes: `registry`, or `oci:DIR`.
     #[serde(default)]
     pub target: TargetRef,
+    /// Where machine tags go, when not to `repository`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_repository: Option<Repository>,
+    /// What the family's records and caches carry in their tags.
+    #[serde(default, skip_serializing_if = "Mark::is_none")]
+    pub mark: Mark,
     /// What floating versions were resolved to.
     pub versions: BTreeMap<String, Resolved>,
     /// What upstream references were resolved to.
@@ -100,5 +109,13 @@ pub struct Plan {
     pub record: Option<Record>,
     /// Aliases that are where they should be already, and will stand for this release once it is done.
     #[serde(default)]
-    pub points: BTreeMap<Tag, AliasPoint>,
+    pub points: BTreeMap<PublicTag, AliasPoint>,
+}
+
+impl Plan {
+    /// Where machine tags go.
+    #[must_use]
+    pub fn work(&self) -> &Repository {
+        self.work_repository.as_ref().unwrap_or(&self.repository)
+    }
 }

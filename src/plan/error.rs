@@ -1,7 +1,7 @@
 //! Why there is no plan.
 
 use crate::config::TagError;
-use crate::domain::{Digest, ExitCode, ImageId, Platform, Tag, TargetRef, VariantName, Version};
+use crate::domain::{Digest, ExitCode, ImageId, Platform, PublicTag, TargetRef, VariantName, Version};
 
 /// Why there is no plan. Everything here is found before anything is built or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum PlanError {
     #[error("release tag `{tag}` stands at {existing}, and {image} {planned}")]
     WriteOnce {
         /// The tag.
-        tag: Tag,
+        tag: PublicTag,
         /// Of which image.
         image: ImageId,
         /// What stands there.
@@ -38,7 +38,7 @@ pub enum PlanError {
     #[error("alias `{alias}` points at {digest}, and no record says which release that is")]
     UnknownAlias {
         /// The alias.
-        alias: Tag,
+        alias: PublicTag,
         /// Where it points.
         digest: Digest,
     },
@@ -46,7 +46,7 @@ pub enum PlanError {
     #[error("alias `{alias}` points at {there}, and it cannot be told whether {version} is newer")]
     Unordered {
         /// The alias.
-        alias: Tag,
+        alias: PublicTag,
         /// The release that it points at.
         there: Version,
         /// The release that is to be made.
@@ -76,6 +76,18 @@ pub enum PlanError {
         image: ImageId,
         /// The platform.
         platform: Platform,
+    },
+    /// A variant is for a platform that its base from elsewhere is not for.
+    #[error("{image} is for {platform}, and its base `{reference}` is only for {has}")]
+    BaseImagePlatform {
+        /// The variant.
+        image: ImageId,
+        /// The base as configured, with the digest that it was pinned to.
+        reference: String,
+        /// The platform.
+        platform: Platform,
+        /// The platforms that it has.
+        has: String,
     },
     /// The builder cannot build for a platform.
     #[error("builder `{builder}` cannot build for {platform}; it can build for: {can}")]
@@ -111,7 +123,7 @@ pub enum PlanError {
     #[error("{first} and {second} would both get the tag `{tag}`")]
     SharedTag {
         /// The tag.
-        tag: Tag,
+        tag: PublicTag,
         /// One image.
         first: ImageId,
         /// The other image.
@@ -155,6 +167,7 @@ impl PlanError {
             | Self::UnknownVariant { .. }
             | Self::UnknownRebuild(_)
             | Self::NoBasePlatform { .. }
+            | Self::BaseImagePlatform { .. }
             | Self::BadTag { .. }
             | Self::SharedTag { .. }
             | Self::MissingFact(_) => ExitCode::Usage,
@@ -193,6 +206,9 @@ impl PlanError {
                     .to_owned(),
                 "or release to a registry: leave out `--to`".to_owned(),
             ],
+            Self::BaseImagePlatform { .. } => {
+                vec!["take a base that is there for this platform, or leave the platform out".to_owned()]
+            }
             Self::NotBuilt { .. } => vec!["`splitbase build` builds what is missing".to_owned()],
             Self::NoVersion => vec!["`splitbase release v1.2.3`".to_owned()],
             _ => Vec::new(),

@@ -4,7 +4,7 @@ use super::publish::Names;
 use super::{Goal, Options, PlanError, PlanImage, PlanPlatform, PresenceWord};
 use crate::config::Image;
 use crate::domain::{Digest, IdentityTags, Platform, Tag};
-use crate::facts::{ImageFacts, PlatformImage};
+use crate::facts::{Facts, ImageFacts, PlatformImage};
 use std::collections::BTreeMap;
 
 /// What becomes of one platform image.
@@ -110,11 +110,21 @@ impl ImageState<'_> {
     }
 }
 
+/// What an image is built on.
+pub(super) enum Base<'a> {
+    /// Nothing of the family.
+    None,
+    /// The family's own base.
+    Built(Option<&'a ImageState<'a>>),
+    /// An image from elsewhere. Its digest is in the identity of what is built on it, so what is there was built on it.
+    Elsewhere(&'a str, &'a Facts),
+}
+
 /// Decides what becomes of `image`, given what becomes of its base.
 pub(super) fn decide<'a>(
     image: &Image,
     fact: &'a ImageFacts,
-    base: Option<&ImageState<'_>>,
+    base: &Base<'_>,
     options: &Options,
 ) -> Result<ImageState<'a>, PlanError> {
     let mut platforms = BTreeMap::new();
@@ -129,7 +139,7 @@ pub(super) fn decide<'a>(
                 Some(found) => format!("asked for with `--rebuild`: replaces {}", found.digest()),
                 None => "asked for with `--rebuild`".to_owned(),
             })
-        } else if image.base_arg.is_some() {
+        } else if let Base::Built(base) = base {
             let base = base
                 .and_then(|base| base.platforms.get(platform))
                 .ok_or_else(|| PlanError::NoBasePlatform {
@@ -140,6 +150,9 @@ pub(super) fn decide<'a>(
         } else {
             found.is_none().then(|| absent(fact))
         };
+        if let (Some(_), Base::Elsewhere(reference, facts)) = (&build, base) {
+            has_platform(image, platform, reference, facts)?;
+        }
         let mut decision = Decision {
             found,
             build,
@@ -155,6 +168,33 @@ pub(super) fn decide<'a>(
         fact,
         platforms,
         assemble,
+    })
+}
+
+/// Nothing can be built on a base from elsewhere that is not there for the platform.
+fn has_platform(image: &Image, platform: &Platform, reference: &str, facts: &Facts) -> Result<(), PlanError> {
+    // It is only read once it is known that something is to be built.
+    let Some(platforms) = &facts.base_platforms else {
+        return Ok(());
+    };
+    if facts.base_platform(platform).is_some() {
+        return Ok(());
+    }
+    let digest = facts
+        .upstream
+        .get(reference)
+        .map(|digest| format!("@{digest}"))
+        .filter(|_| !reference.contains('@'));
+    let has: Vec<_> = platforms.keys().map(ToString::to_string).collect();
+    Err(PlanError::BaseImagePlatform {
+        image: image.id.clone(),
+        reference: format!("{reference}{}", digest.unwrap_or_default()),
+        platform: platform.clone(),
+        has: if has.is_empty() {
+            "no platform".to_owned()
+        } else {
+            has.join(", ")
+        },
     })
 }
 

@@ -1,6 +1,6 @@
 //! The planner: from facts to a plan, without any I/O.
 
-use super::images::{ImageState, decide};
+use super::images::{Base, ImageState, decide};
 use super::publish::{self, Names};
 use super::{Action, AssembleStep, Goal, Options, Plan, PlanError, RecordStep, SCHEMA, Step, StepId};
 use super::{build_step, smoke_step};
@@ -24,7 +24,12 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
     let mut states: BTreeMap<ImageId, ImageState<'_>> = BTreeMap::new();
     for image in &selected {
         let fact = fact_of(facts, image)?;
-        let state = decide(image, fact, states.get(&ImageId::Base), options)?;
+        let base = match (&image.base_arg, &family.base_image) {
+            (None, _) => Base::None,
+            (Some(_), None) => Base::Built(states.get(&ImageId::Base)),
+            (Some(_), Some(reference)) => Base::Elsewhere(reference, facts),
+        };
+        let state = decide(image, fact, &base, options)?;
         states.insert(image.id.clone(), state);
     }
     let mut draft = Draft {
@@ -67,6 +72,8 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         family: family.name.clone(),
         repository: family.repository.clone(),
         target: options.target.clone(),
+        work_repository: family.work_repository.clone(),
+        mark: facts.mark.clone(),
         versions: facts.versions.clone(),
         upstream: facts.upstream.clone(),
         images: selected
@@ -300,7 +307,7 @@ impl Draft<'_> {
             let action = Action::Assemble(AssembleStep {
                 image: image.id.clone(),
                 identity: state.fact.identity,
-                repository: self.family.repository.clone(),
+                repository: self.family.work().clone(),
                 tag: IdentityTags::new(&image.id, &state.fact.identity).index(),
                 platforms: image.platforms.clone(),
                 extends: state.fact.index.as_ref().map(|index| index.digest),

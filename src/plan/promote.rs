@@ -132,6 +132,8 @@ pub fn plan_promotion(
         family: family.name.clone(),
         repository: family.repository.clone(),
         target: options.target.clone(),
+        work_repository: family.work_repository.clone(),
+        mark: facts.mark.clone(),
         versions: record.versions.clone(),
         upstream: record.upstream.clone(),
         images,

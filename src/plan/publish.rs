@@ -3,7 +3,7 @@
 use super::images::ImageState;
 use super::{AliasStep, Goal, Options, PlanError, TagStep};
 use crate::config::{Family, Image, Template, render_tag};
-use crate::domain::{Digest, ImageId, Tag, Version, Versioning};
+use crate::domain::{Digest, ImageId, PublicTag, Repository, TargetRef, Version, Versioning};
 use crate::facts::Facts;
 use crate::record::{AliasPoint, Record, RecordAlias, RecordState};
 use std::cmp::Ordering;
@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
     /// Release tags, with their images, in the order of the family.
-    pub(crate) tags: Vec<(Tag, ImageId)>,
+    pub(crate) tags: Vec<(PublicTag, ImageId)>,
     /// Aliases, with their images, in the order of the family.
-    pub(crate) aliases: Vec<(Tag, ImageId)>,
+    pub(crate) aliases: Vec<(PublicTag, ImageId)>,
 }
 
 impl Names {
-    pub(crate) fn tags_of(&self, id: &ImageId) -> Vec<Tag> {
+    pub(crate) fn tags_of(&self, id: &ImageId) -> Vec<PublicTag> {
         self.tags
             .iter()
             .filter(|(_, image)| image == id)
@@ -27,7 +27,7 @@ impl Names {
             .collect()
     }
 
-    pub(crate) fn aliases_of(&self, id: &ImageId) -> Vec<Tag> {
+    pub(crate) fn aliases_of(&self, id: &ImageId) -> Vec<PublicTag> {
         self.aliases
             .iter()
             .filter(|(_, image)| image == id)
@@ -54,9 +54,14 @@ pub(crate) fn names(family: &Family, selected: &[&Image], options: &Options) -> 
                 .push((tag(family, image, template, version)?, image.id.clone()));
         }
     }
-    let mut seen: BTreeMap<&Tag, &ImageId> = BTreeMap::new();
+    // A layout stands for all repositories, and each of its tags is there once.
+    let place = |tag: &PublicTag| match options.target {
+        TargetRef::Registry => tag.clone(),
+        TargetRef::Layout(_) => PublicTag::new(&family.repository, &family.repository, tag.tag().clone()),
+    };
+    let mut seen: BTreeMap<PublicTag, &ImageId> = BTreeMap::new();
     for (tag, id) in names.tags.iter().chain(&names.aliases) {
-        if let Some(first) = seen.insert(tag, id) {
+        if let Some(first) = seen.insert(place(tag), id) {
             return Err(PlanError::SharedTag {
                 tag: tag.clone(),
                 first: first.clone(),
@@ -67,14 +72,20 @@ pub(crate) fn names(family: &Family, selected: &[&Image], options: &Options) -> 
     Ok(names)
 }
 
-fn tag(family: &Family, image: &Image, template: &Template, version: &Version) -> Result<Tag, PlanError> {
-    render_tag(template, &family.name, &image.id, version, family.versioning).map_err(|error| {
-        PlanError::BadTag {
+fn tag(
+    family: &Family,
+    image: &Image,
+    template: &Template,
+    version: &Version,
+) -> Result<PublicTag, PlanError> {
+    match render_tag(template, &family.name, &image.id, version, family.versioning) {
+        Ok(tag) => Ok(family.public_tag(image, tag)),
+        Err(error) => Err(PlanError::BadTag {
             image: image.id.clone(),
             template: template.to_string(),
             error,
-        }
-    })
+        }),
+    }
 }
 
 /// Whether aliases move in this release.
@@ -128,13 +139,20 @@ pub(super) fn tags(
         };
         let step = TagStep {
             image: id.clone(),
-            repository: family.repository.clone(),
+            repository: tag.repository(&family.repository).clone(),
+            source: source(family, tag),
             tag: tag.clone(),
             replaces: existing,
         };
         steps.push((step, why));
     }
     Ok(steps)
+}
+
+/// Where the index of a tag is, when not where the tag goes: machine tags are in one place, whatever the tags are that users pull.
+fn source(family: &Family, tag: &PublicTag) -> Option<Repository> {
+    let work = family.work();
+    (tag.repository(&family.repository) != work).then(|| work.clone())
 }
 
 /// The aliases that are to be moved.
@@ -161,7 +179,7 @@ pub(super) fn alias_step(
     family: &Family,
     facts: &Facts,
     options: &Options,
-    (alias, id): (&Tag, &ImageId),
+    (alias, id): (&PublicTag, &ImageId),
     target: Option<Digest>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<(AliasStep, String)>, PlanError> {
@@ -202,7 +220,8 @@ pub(super) fn alias_step(
     };
     let step = AliasStep {
         image: id.clone(),
-        repository: family.repository.clone(),
+        repository: alias.repository(&family.repository).clone(),
+        source: source(family, alias),
         alias: alias.clone(),
         from: current,
     };
@@ -210,7 +229,7 @@ pub(super) fn alias_step(
 }
 
 /// The release that put `current` under `alias`, as records know it: the newest one's account, or a release that was cut off.
-fn release_at<'a>(facts: &'a Facts, alias: &Tag, current: Digest) -> Option<&'a Version> {
+fn release_at<'a>(facts: &'a Facts, alias: &PublicTag, current: Digest) -> Option<&'a Version> {
     let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
     let point = point.filter(|point| point.digest == current);
     let moved = |record: &&Record| {
@@ -225,7 +244,7 @@ fn release_at<'a>(facts: &'a Facts, alias: &Tag, current: Digest) -> Option<&'a 
 }
 
 /// Whether an unfinished run of this very release decided to move the alias from where it is.
-fn was_decided(facts: &Facts, alias: &Tag, current: Digest) -> bool {
+fn was_decided(facts: &Facts, alias: &PublicTag, current: Digest) -> bool {
     let begun = facts
         .record
         .as_ref()
@@ -244,7 +263,7 @@ pub(super) fn points(
     version: &Version,
     names: &Names,
     states: &BTreeMap<ImageId, ImageState<'_>>,
-) -> BTreeMap<Tag, AliasPoint> {
+) -> BTreeMap<PublicTag, AliasPoint> {
     if !promotes(family, options, &mut Vec::new()) {
         return BTreeMap::new();
     }
@@ -260,7 +279,7 @@ pub(super) fn point(
     family: &Family,
     facts: &Facts,
     version: &Version,
-    alias: &Tag,
+    alias: &PublicTag,
     digest: Digest,
 ) -> Option<AliasPoint> {
     let newer = release_at(facts, alias, digest)

@@ -50,7 +50,7 @@ pub(super) fn smoke_step(
     Ok(SmokeStep {
         image: image.id.clone(),
         platform: platform.clone(),
-        repository: family.repository.clone(),
+        repository: family.work().clone(),
         digest: state
             .platforms
             .get(platform)

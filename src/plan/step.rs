@@ -1,7 +1,7 @@
 //! The steps of a plan. Each holds all that is needed to carry it out.
 
 use crate::config::{Provenance, Secret, Template};
-use crate::domain::{ByteSize, Digest, Duration, Identity, ImageId, Platform, Repository, Tag};
+use crate::domain::{ByteSize, Digest, Duration, Identity, ImageId, Platform, PublicTag, Repository, Tag};
 use crate::record::RecordState;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -36,13 +36,13 @@ impl StepId {
 
     /// The step that writes a release tag.
     #[must_use]
-    pub fn tag(tag: &Tag) -> Self {
+    pub fn tag(tag: &PublicTag) -> Self {
         Self(format!("tag/{tag}").into())
     }
 
     /// The step that moves an alias.
     #[must_use]
-    pub fn alias(alias: &Tag) -> Self {
+    pub fn alias(alias: &PublicTag) -> Self {
         Self(format!("alias/{alias}").into())
     }
 
@@ -109,8 +109,21 @@ pub enum Action {
 pub struct BaseUse {
     /// The build argument that gets the base's platform image by digest.
     pub arg: String,
+    /// The repository of a base from elsewhere; `None` where the family builds its base, which then is in the step's repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
     /// The platform digest; `None` when the base is built in the same plan.
     pub digest: Option<Digest>,
+}
+
+impl BuildStep {
+    /// The repository of the base that it is built on.
+    #[must_use]
+    pub fn base_repository(&self) -> &Repository {
+        let base = self.base.as_ref();
+        base.and_then(|base| base.repository.as_ref())
+            .unwrap_or(&self.repository)
+    }
 }
 
 /// A build of one platform image: one `docker buildx build`.
@@ -223,8 +236,11 @@ pub struct TagStep {
     pub image: ImageId,
     /// Where it goes.
     pub repository: Repository,
+    /// Where the index is, if not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Repository>,
     /// The release tag.
-    pub tag: Tag,
+    pub tag: PublicTag,
     /// What the plan saw there; only with `--force` anything else than nothing.
     pub replaces: Option<Digest>,
 }
@@ -236,8 +252,11 @@ pub struct AliasStep {
     pub image: ImageId,
     /// Where it goes.
     pub repository: Repository,
+    /// Where the index is, if not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Repository>,
     /// The alias.
-    pub alias: Tag,
+    pub alias: PublicTag,
     /// What the plan saw there: the alias only moves from here.
     pub from: Option<Digest>,
 }

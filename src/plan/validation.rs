@@ -31,6 +31,7 @@ pub fn validation(family: &Family, platforms: &[Platform]) -> Option<Validation>
     };
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     for mut image in std::mem::take(&mut family.images) {
+        image.repository = None;
         image.platforms = wanted(&image.platforms);
         if image.platforms.is_empty() {
             left_out.push(image.id);
@@ -44,7 +45,7 @@ pub fn validation(family: &Family, platforms: &[Platform]) -> Option<Validation>
     let with_base = kept.iter().any(|image| image.id == ImageId::Base);
     // A variant cannot be built for a platform that its base is not for.
     kept.retain(|image| {
-        let stays = image.base_arg.is_none() || with_base;
+        let stays = image.base_arg.is_none() || with_base || family.base_image.is_some();
         if !stays {
             left_out.push(image.id.clone());
         }
@@ -56,6 +57,7 @@ pub fn validation(family: &Family, platforms: &[Platform]) -> Option<Validation>
     family.platforms = wanted(&family.platforms);
     family.images = kept;
     family.repository = nowhere(&family)?;
+    family.work_repository = None;
     Some(Validation {
         platforms: platforms.to_vec(),
         family,

@@ -1,7 +1,7 @@
 //! A made-up family, and a run of it, for the tests of this module.
 
 use crate::config::{Provenance, Retry};
-use crate::domain::{Digest, Identity, IdentityTags, ImageId, Platform, Tag};
+use crate::domain::{Digest, Identity, IdentityTags, ImageId, Platform};
 use crate::execute::{
     Event, Failure, ImageOutcome, ImageReport, PlatformReport, Report, RunOutcome, SmokeOutcome, StepOutcome,
 };
@@ -58,7 +58,7 @@ pub(super) fn platform(name: &str) -> Platform {
     name.parse().unwrap()
 }
 
-pub(super) fn tag(name: &str) -> Tag {
+pub(super) fn tag<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> T {
     name.parse().unwrap()
 }
 
@@ -336,6 +336,7 @@ pub(super) fn plan() -> Plan {
             Action::Tag(TagStep {
                 image: omos.clone(),
                 repository: repository.clone(),
+                source: None,
                 tag: tag("v1.2.3-omos"),
                 replaces: None,
             }),
@@ -346,6 +347,7 @@ pub(super) fn plan() -> Plan {
             Action::Alias(AliasStep {
                 image: omos,
                 repository: repository.clone(),
+                source: None,
                 alias: tag("latest-omos"),
                 from: None,
             }),
@@ -358,6 +360,8 @@ pub(super) fn plan() -> Plan {
     };
     Plan {
         schema: SCHEMA,
+        work_repository: None,
+        mark: crate::domain::Mark::default(),
         version: Some("v1.2.3".parse().unwrap()),
         family: "devbox".to_owned(),
         repository,

@@ -74,6 +74,9 @@ fn header(plan: &Plan, view: &PlanView<'_>) -> String {
     if !plan.target.is_registry() {
         row("target", plan.target.to_string(), PLAIN);
     }
+    if let Some(work) = &plan.work_repository {
+        row("work repository", work.to_string(), PLAIN);
+    }
     if let Some(version) = &plan.version {
         row("version", version.to_string(), HEADING);
     }

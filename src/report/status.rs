@@ -4,7 +4,7 @@ use super::style::{FAINT, HEADING, NAME, ODD, paint};
 use super::summary::short;
 use super::table::{Cell, Table};
 use super::text;
-use crate::domain::{Digest, ImageId, Repository, Tag, TargetRef, Version};
+use crate::domain::{Digest, ImageId, PublicTag, Repository, TargetRef, Version};
 use crate::record::RecordState;
 use std::fmt::Write as _;
 
@@ -23,7 +23,7 @@ pub struct StatusRelease {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusAlias {
     /// The alias.
-    pub alias: Tag,
+    pub alias: PublicTag,
     /// The image that it is for.
     pub image: ImageId,
     /// What it points at; `None` where it is absent.

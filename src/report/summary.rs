@@ -178,7 +178,7 @@ fn ending(report: &Report) -> String {
 fn standing(
     report: &Report,
     title: &str,
-    pick: fn(&ImageReport) -> &Vec<crate::domain::Tag>,
+    pick: fn(&ImageReport) -> &Vec<crate::domain::PublicTag>,
     all: bool,
 ) -> String {
     let tags: Vec<_> = report

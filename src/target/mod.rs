@@ -151,6 +151,19 @@ pub trait Target: Send + Sync + 'static {
         bytes: Bytes,
     ) -> impl Future<Output = Result<Digest, TargetError>> + Send;
 
+    /// Brings all that `manifest` refers to (the children of an index, configs, layers) from one repository to another of the same registry,
+    /// byte for byte, so that `manifest` can be put there. What is there already stays. On a registry the blobs are mounted, and copied
+    /// where it does not mount; where all repositories share one store there is nothing to do.
+    ///
+    /// # Errors
+    /// Something of it could not be read, or could not be stored.
+    fn copy_content(
+        &self,
+        from: &Repository,
+        to: &Repository,
+        manifest: &RawManifest,
+    ) -> impl Future<Output = Result<(), TargetError>> + Send;
+
     /// Puts `manifest` under `tag`, byte for byte, and reads the digest back.
     ///
     /// # Errors

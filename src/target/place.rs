@@ -6,12 +6,12 @@ use super::{Presence, RawManifest, Reference, Target, TargetError, oci};
 use crate::domain::{Digest, Repository, Tag};
 use bytes::Bytes;
 
-/// The target of a run. With a layout, the family's repository is that folder, nothing is ever written to a registry, and registries are
+/// The target of a run. With a layout, all repositories of the family are that folder, nothing is ever written to a registry, and registries are
 /// only asked for images from outside the family.
 #[derive(Debug, Clone)]
 pub struct Place {
     registry: Registry,
-    layout: Option<(Repository, Layout)>,
+    layout: Option<(Vec<Repository>, Layout)>,
 }
 
 impl Place {
@@ -24,12 +24,12 @@ impl Place {
         }
     }
 
-    /// `layout` stands for `repository`.
+    /// `layout` stands for `repositories`.
     #[must_use]
-    pub const fn layout(registry: Registry, repository: Repository, layout: Layout) -> Self {
+    pub const fn layout(registry: Registry, repositories: Vec<Repository>, layout: Layout) -> Self {
         Self {
             registry,
-            layout: Some((repository, layout)),
+            layout: Some((repositories, layout)),
         }
     }
 
@@ -41,7 +41,7 @@ impl Place {
 
     fn read(&self, repository: &Repository) -> Option<&Layout> {
         let (own, layout) = self.layout.as_ref()?;
-        (own == repository).then_some(layout)
+        own.contains(repository).then_some(layout)
     }
 }
 
@@ -87,6 +87,18 @@ impl Target for Place {
         match self.folder() {
             Some(layout) => layout.put_blob(repository, bytes).await,
             None => self.registry.put_blob(repository, bytes).await,
+        }
+    }
+
+    async fn copy_content(
+        &self,
+        from: &Repository,
+        to: &Repository,
+        manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        match self.folder() {
+            Some(layout) => layout.copy_content(from, to, manifest).await,
+            None => self.registry.copy_content(from, to, manifest).await,
         }
     }
 

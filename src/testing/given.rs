@@ -277,7 +277,9 @@ impl Given {
     /// The same sources a version later: the record of that version is not there yet.
     pub(crate) fn next(mut self, version: &str) -> Self {
         self.facts.record = None;
-        self.facts.tags.retain(|tag, _| !tag.as_str().starts_with("v1."));
+        self.facts
+            .tags
+            .retain(|tag, _| !tag.tag().as_str().starts_with("v1."));
         self.version(version)
     }
 

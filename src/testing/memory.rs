@@ -12,7 +12,7 @@ pub(crate) struct Content {
     pub(crate) manifests: BTreeMap<Digest, RawManifest>,
     pub(crate) tags: BTreeMap<Tag, Digest>,
     pub(crate) blobs: BTreeMap<Digest, Bytes>,
-    /// Every write, as `TAG DIGEST`, in order.
+    /// Every write, as `TAG DIGEST` or `copy DIGEST FROM TO`, in order.
     pub(crate) writes: Vec<String>,
     /// Whether it compares and sets, as a layout does.
     pub(crate) compares: bool,
@@ -81,6 +81,7 @@ impl Memory {
             let tags = content
                 .writes
                 .iter()
+                .filter(|line| !line.starts_with("copy "))
                 .map(|line| line.split(' ').next().unwrap().to_owned());
             tags.collect()
         })
@@ -134,6 +135,23 @@ impl Target for Memory {
         let digest = Digest::of(&bytes);
         self.with(|content| content.blobs.insert(digest, bytes));
         Ok(digest)
+    }
+
+    async fn copy_content(
+        &self,
+        from: &Repository,
+        to: &Repository,
+        manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        if let Some(error) = self.before("copy", &manifest.digest.to_string()) {
+            return Err(error);
+        }
+        self.with(|content| {
+            content
+                .writes
+                .push(format!("copy {} {} {}", manifest.digest, from.path(), to.path()));
+        });
+        Ok(())
     }
 
     async fn put_manifest(

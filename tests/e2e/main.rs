@@ -11,15 +11,17 @@
 
 mod classic;
 mod commands;
+mod elsewhere;
 mod failures;
 mod interrupt;
 mod kill;
-mod migrating;
 mod layout;
+mod migrating;
 mod options;
 mod planning;
 mod publish;
 mod release;
+mod repositories;
 mod rerun;
 mod reuse;
 mod support;

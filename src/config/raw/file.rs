@@ -14,7 +14,7 @@ table! {
         "schema" schema: u32,
         /// What the family is called and where it goes.
         "family" family: RawFamily,
-        /// The image that every variant is built on.
+        /// The image that every variant is built on. Left out, the variants are built on what their Dockerfiles say.
         "base" base: RawBase,
         /// Build arguments whose value comes from somewhere: the argument's name and its source.
         "versions" versions: Map<RawVersion>,
@@ -47,8 +47,10 @@ table! {
     RawFamily {
         /// The family's name: 1 to 64 characters of `a-z 0-9 . _ -`, the first a letter or digit.
         "name" name: String,
-        /// Where all tags go: `[HOST[:PORT]/]PATH`, without a tag. `{env.NAME}` is filled in. `--repository` and `SPLITBASE_REPOSITORY` override it.
+        /// Where the family goes: `[HOST[:PORT]/]PATH`, without a tag. `{env.NAME}` is filled in. `--repository` and `SPLITBASE_REPOSITORY` override it.
         "repository" repository: String,
+        /// Where machine tags go instead: identity tags, receipts, records, caches. On the same registry as `repository`. `{env.NAME}` is filled in. Not used with `--repository`. Default: `repository`.
+        "work-repository" work_repository: String,
         /// Platforms of every image that does not name its own. Default: `["linux/amd64"]`.
         "platforms" platforms: Vec<Placed<Platform>>,
         /// How versions are written, and so how they are ordered. Default: `semver`.
@@ -56,7 +58,6 @@ table! {
     }
     needs ["name"]
     later {
-        "work-repository": "leave it out; machine tags go to `repository`",
         "mirrors": "leave it out; copy the tags after a release",
     }
 }

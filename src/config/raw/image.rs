@@ -10,6 +10,8 @@ use crate::domain::{Duration, Platform};
 table! {
     /// The image that every variant is built on.
     RawBase {
+        /// An image from elsewhere as the base: `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`, pinned to its digest at plan time. It is neither built nor tested nor tagged, and only `image` may stand in the table then.
+        "image" image: String,
         /// The Dockerfile, relative to this file; always an input. Default: `Dockerfile.base`.
         "dockerfile" dockerfile: RootPath,
         /// The build context, relative to this file. Default: `.`.
@@ -38,14 +40,15 @@ table! {
         "build" build: RawBuild,
     }
     later {
-        "image": "leave it out, and build the base from a `dockerfile`",
-        "repository": "leave it out; every tag goes to `[family] repository`",
+        "repository": "leave it out; its aliases go to `[family] repository`",
     }
 }
 
 table! {
     /// A variant, or the defaults of every variant.
     RawVariant {
+        /// Where its release tags and aliases go, on the same registry as the family. `{env.NAME}` is filled in. Not used with `--repository`. Default: the family's.
+        "repository" repository: String,
         /// The Dockerfile, relative to this file; always an input. Default: `Dockerfile.variant`.
         "dockerfile" dockerfile: RootPath,
         /// The build context, relative to this file. Default: `.`.
@@ -76,7 +79,6 @@ table! {
         "smoke" smoke: RawSmoke,
     }
     later {
-        "repository": "leave it out; every tag goes to `[family] repository`",
         "mirrors": "leave it out; copy the tags after a release",
     }
 }

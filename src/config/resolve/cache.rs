@@ -99,7 +99,7 @@ impl Resolver<'_, '_> {
 }
 
 /// A reference as docker takes it: `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`.
-fn is_reference(text: &str) -> bool {
+pub(super) fn is_reference(text: &str) -> bool {
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, digest.parse::<Digest>().is_ok()),
         None => (text, true),

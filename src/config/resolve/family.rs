@@ -1,5 +1,6 @@
 //! The family as a whole.
 
+use super::image::Around;
 use super::{Resolver, last};
 use crate::config::document::{Field, Reader};
 use crate::config::raw::RawFile;
@@ -37,8 +38,10 @@ pub(in crate::config) fn family(
     resolver.check_schema();
     resolver.check_name();
     let repository = resolver.repository();
+    let work_repository = resolver.work_repository(repository.as_ref());
     let platforms = resolver.family_platforms();
-    let images = resolver.images(&platforms);
+    let images = resolver.images(&platforms, repository.as_ref());
+    let base_image = resolver.base_image();
     let versions = resolver.version_sources();
     let (cache, release, retry) = (resolver.cache(), resolver.release(), resolver.retry());
     resolver.warn_of_unused_versions();
@@ -47,6 +50,8 @@ pub(in crate::config) fn family(
         root: root(file),
         name: resolver.family_name(),
         repository: repository?,
+        work_repository,
+        base_image,
         platforms: overrides.platforms.clone().unwrap_or(platforms),
         versioning: resolver.versioning,
         images,
@@ -89,45 +94,6 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// Where tags go: flag, variable, file.
-    fn repository(&mut self) -> Option<Repository> {
-        let field = self.raw.family.value().map(|family| &family.repository);
-        if let Some(repository) = &self.overrides.repository {
-            return Some(repository.clone());
-        }
-        if let Some(text) = self.environment.get("SPLITBASE_REPOSITORY") {
-            let parsed = text.parse();
-            if parsed.is_err() {
-                let message = format!("`SPLITBASE_REPOSITORY`: `{text}` is not a repository");
-                self.reader.error_outside(message, Some(REPOSITORY.to_owned()));
-            }
-            return parsed.ok();
-        }
-        let given = match field {
-            Some(Field::Given(given)) => given,
-            Some(Field::Absent) => {
-                let hint = "add it, or give `--repository` or `SPLITBASE_REPOSITORY`".to_owned();
-                self.reader
-                    .error_outside("`[family] repository` is missing".to_owned(), Some(hint));
-                return None;
-            }
-            Some(Field::Bad) | None => return None,
-        };
-        let text = self.fill_in_all(given)?;
-        let parsed = text.parse::<Repository>();
-        if parsed.is_err() {
-            // What the environment holds is nobody's business.
-            let filled = if text == given.value {
-                ""
-            } else {
-                ", with its variables filled in,"
-            };
-            let message = format!("{}: `{}`{filled} is not a repository", given.label, given.value);
-            self.error(&given.span, message, REPOSITORY.to_owned());
-        }
-        parsed.ok()
-    }
-
     fn family_platforms(&mut self) -> Vec<Platform> {
         let list = self
             .raw
@@ -140,22 +106,20 @@ impl Resolver<'_, '_> {
         }
     }
 
-    fn images(&mut self, platforms: &[Platform]) -> Vec<Image> {
+    fn images(&mut self, platforms: &[Platform], repository: Option<&Repository>) -> Vec<Image> {
         let (mut images, mut claims) = (Vec::new(), Vec::new());
-        let mut base_platforms = platforms.to_vec();
-        match &self.raw.base {
-            Field::Given(base) => {
-                let (image, all) = self.base(&base.value, &base.span, platforms, &mut claims);
-                images.push(image);
-                base_platforms = all;
-            }
-            Field::Absent => {
-                let hint = "add a `[base]` table with its `dockerfile`".to_owned();
-                let message = "a family without `[base]` is not supported yet".to_owned();
-                self.reader.error_outside(message, Some(hint));
-            }
-            Field::Bad => {}
+        // What a base from elsewhere is there for is only known once it is read.
+        let mut base_platforms = None;
+        if let Some(base) = self.raw.base.given().filter(|base| base.value.image.is_absent()) {
+            let (image, all) = self.base(&base.value, &base.span, platforms, &mut claims);
+            images.push(image);
+            base_platforms = Some(all);
         }
+        let around = Around {
+            platforms,
+            base: base_platforms.as_deref(),
+            repository,
+        };
         if let Some(variants) = self.raw.variants.given() {
             if variants.value.0.is_empty() {
                 let hint = "add a table like `[variants.full]`; it may be empty".to_owned();
@@ -164,14 +128,7 @@ impl Resolver<'_, '_> {
             for entry in &variants.value.0 {
                 let Some(raw) = entry.value.given() else { continue };
                 match entry.name.parse::<VariantName>() {
-                    Ok(name) => images.push(self.variant(
-                        name,
-                        &raw.value,
-                        &entry.key,
-                        platforms,
-                        &base_platforms,
-                        &mut claims,
-                    )),
+                    Ok(name) => images.push(self.variant(name, &raw.value, &entry.key, &around, &mut claims)),
                     Err(error) => {
                         let message = format!("`{}` is not a variant name", error.text);
                         let hint = "write 1 to 64 characters of `a-z 0-9 . _ -`, the first a letter or digit";
@@ -179,7 +136,7 @@ impl Resolver<'_, '_> {
                         // What else is wrong with it is said all the same; its tags are nobody's.
                         if let Ok(name) = "unnamed".parse() {
                             let (raw, key) = (&raw.value, &entry.key);
-                            self.variant(name, raw, key, platforms, &base_platforms, &mut Vec::new());
+                            self.variant(name, raw, key, &around, &mut Vec::new());
                         }
                     }
                 }
@@ -216,6 +173,3 @@ impl Resolver<'_, '_> {
         }
     }
 }
-
-const REPOSITORY: &str =
-    "write `[HOST[:PORT]/]PATH` in lower case and without a tag, for example `docker.io/acme/devbox`";

@@ -7,8 +7,18 @@ use super::{Resolver, last};
 use crate::config::document::{Field, Placed, Span};
 use crate::config::raw::{InnerPath, RawBase, RawVariant, is_argument_name};
 use crate::config::{HashFormat, Image, Template};
-use crate::domain::{ImageId, Platform, VariantName};
+use crate::domain::{ImageId, Platform, Repository, VariantName};
 use camino::Utf8PathBuf;
+
+/// What a variant has around it.
+pub(super) struct Around<'a> {
+    /// The family's platforms.
+    pub(super) platforms: &'a [Platform],
+    /// Those of the base that the family builds.
+    pub(super) base: Option<&'a [Platform]>,
+    /// The family's repository, where it is one.
+    pub(super) repository: Option<&'a Repository>,
+}
 
 impl Resolver<'_, '_> {
     /// The base image, and its platforms before the command line's choice.
@@ -74,8 +84,9 @@ impl Resolver<'_, '_> {
             build,
             platforms,
             tags: Vec::new(),
-            aliases: self.tags(&id, Kind::Alias, &aliases, claims),
+            aliases: self.tags(&id, None, Kind::Alias, &aliases, claims),
             smoke: None,
+            repository: None,
             id,
         };
         (image, all)
@@ -87,8 +98,7 @@ impl Resolver<'_, '_> {
         name: VariantName,
         raw: &RawVariant,
         key: &Span,
-        family: &[Platform],
-        base: &[Platform],
+        around: &Around<'_>,
         claims: &mut Vec<Claim>,
     ) -> Image {
         let label = format!("`[variants.{name}]`");
@@ -98,6 +108,12 @@ impl Resolver<'_, '_> {
         let raws = [defaults, raw];
         let versions = self.versions_of_image(last(raws.map(|raw| &raw.versions)));
         let base_arg = last(raws.map(|raw| &raw.base_arg));
+        let has_base = !self.raw.base.is_absent();
+        if let Some(given) = base_arg.filter(|_| !has_base) {
+            let message = format!("{}: the family has no base", given.label);
+            let hint = "leave it out, or add a `[base]` table with its `dockerfile` or `image`";
+            self.error(&given.span, message, hint.to_owned());
+        }
         if let Some(name) = base_arg.filter(|name| !is_argument_name(&name.value)) {
             let message = format!(
                 "{}: no build argument can have the name `{}`",
@@ -110,7 +126,8 @@ impl Resolver<'_, '_> {
             );
         }
         let base_arg = base_arg.map_or_else(|| "BASE_IMAGE".to_owned(), |name| name.value.clone());
-        if versions.contains(&base_arg) {
+        let base_arg = has_base.then_some(base_arg);
+        if let Some(base_arg) = base_arg.as_ref().filter(|arg| versions.contains(arg)) {
             let message = format!("{label}: `{base_arg}` is the argument that gets the base image");
             self.error(
                 key,
@@ -119,7 +136,7 @@ impl Resolver<'_, '_> {
             );
         }
         let own = OwnArguments {
-            base: Some(&base_arg),
+            base: base_arg.as_deref(),
             versions: &versions,
         };
         let layers = [
@@ -138,8 +155,10 @@ impl Resolver<'_, '_> {
         ];
         let build = self.build(&layers, &own);
         let own_platforms = last(raws.map(|raw| &raw.platforms));
-        let all = self.platforms_of_image(own_platforms, family);
-        self.check_base_platforms(own_platforms, &id, &all, base);
+        let all = self.platforms_of_image(own_platforms, around.platforms);
+        if let Some(base) = around.base {
+            self.check_base_platforms(own_platforms, &id, &all, base);
+        }
         let smoke_layers: Vec<_> = [self.raw.smoke.value(), defaults.smoke.value(), raw.smoke.value()]
             .into_iter()
             .flatten()
@@ -151,12 +170,14 @@ impl Resolver<'_, '_> {
         let tags = or_default(field, &raw.tags, "{version}-{variant}", key, &label);
         let field = last(raws.map(|raw| &raw.aliases));
         let aliases = or_default(field, &raw.aliases, "latest-{variant}", key, &label);
+        let repository = last(raws.map(|raw| &raw.repository));
+        let repository = repository.and_then(|given| self.other_repository(given, around.repository));
         let dockerfile = last(raws.map(|raw| &raw.dockerfile));
         let context = last(raws.map(|raw| &raw.context));
         Image {
             dockerfile: dockerfile.map_or_else(|| "Dockerfile.variant".into(), |path| path.value.0.clone()),
             context: context.map_or_else(|| ".".into(), |path| path.value.0.clone()),
-            base_arg: Some(base_arg),
+            base_arg,
             inputs: inputs(last(raws.map(|raw| &raw.inputs))),
             hash: HashFormat::Tree,
             extra: self.extra(last(raws.map(|raw| &raw.extra))),
@@ -166,9 +187,10 @@ impl Resolver<'_, '_> {
             salt: last(raws.map(|raw| &raw.salt)).map_or_else(String::new, |salt| salt.value.clone()),
             build,
             platforms,
-            tags: self.tags(&id, Kind::Release, &tags, claims),
-            aliases: self.tags(&id, Kind::Alias, &aliases, claims),
+            tags: self.tags(&id, repository.as_ref(), Kind::Release, &tags, claims),
+            aliases: self.tags(&id, repository.as_ref(), Kind::Alias, &aliases, claims),
             smoke,
+            repository,
             id,
         }
     }

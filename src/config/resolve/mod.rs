@@ -1,5 +1,6 @@
 //! From the file as it is written to a [`Family`](super::Family): defaults, merging, and what only shows when several keys are seen together.
 
+mod base_image;
 mod build;
 mod cache;
 mod family;
@@ -7,6 +8,7 @@ mod flags;
 mod image;
 mod placeholders;
 mod platforms;
+mod repository;
 mod smoke;
 mod tags;
 mod versions;

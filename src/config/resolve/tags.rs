@@ -4,7 +4,7 @@ use super::Resolver;
 use super::placeholders::Scope;
 use crate::config::document::Placed;
 use crate::config::{TagError, Template, render_tag};
-use crate::domain::{ImageId, Tag, Version, Versioning};
+use crate::domain::{ImageId, Repository, Tag, Version, Versioning};
 use std::collections::BTreeMap;
 
 /// Whether a tag is written once or moves.
@@ -26,6 +26,8 @@ impl Kind {
 /// A tag that an image wants, good on its own.
 pub(super) struct Claim {
     image: ImageId,
+    /// Where, when not in the family's repository.
+    repository: Option<Repository>,
     kind: Kind,
     template: Placed<Template>,
 }
@@ -45,6 +47,7 @@ impl Resolver<'_, '_> {
     pub(super) fn tags(
         &mut self,
         image: &ImageId,
+        repository: Option<&Repository>,
         kind: Kind,
         templates: &[Placed<Template>],
         claims: &mut Vec<Claim>,
@@ -53,6 +56,7 @@ impl Resolver<'_, '_> {
             if self.check_tag(image, kind, template) {
                 claims.push(Claim {
                     image: image.clone(),
+                    repository: repository.cloned(),
                     kind,
                     template: template.clone(),
                 });
@@ -119,15 +123,16 @@ impl Resolver<'_, '_> {
     /// Notes tags that two images want, or one image twice, or that are both written once and moved.
     pub(super) fn check_claims(&mut self, claims: &[Claim]) {
         for version in samples(self.versioning) {
-            let mut taken: BTreeMap<Tag, &Claim> = BTreeMap::new();
+            let mut taken: BTreeMap<(Option<&Repository>, Tag), &Claim> = BTreeMap::new();
             for claim in claims {
                 let (template, family) = (&claim.template, self.family_name());
                 let Ok(tag) = render_tag(&template.value, &family, &claim.image, &version, self.versioning)
                 else {
                     continue;
                 };
-                let Some(first) = taken.get(&tag) else {
-                    taken.insert(tag, claim);
+                let place = (claim.repository.as_ref(), tag);
+                let Some(first) = taken.get(&place) else {
+                    taken.insert(place, claim);
                     continue;
                 };
                 let (message, hint) = if first.image == claim.image && first.kind == claim.kind {

@@ -29,11 +29,7 @@ fn an_empty_file() {
     error: `variants` is missing
      --> dir/variants.toml
 
-    error: a family without `[base]` is not supported yet
-     --> dir/variants.toml
-      = hint: add a `[base]` table with its `dockerfile`
-
-    4 problems in dir/variants.toml
+    3 problems in dir/variants.toml
     ");
 }
 
@@ -42,112 +38,85 @@ fn later_keys() {
     let tables = r#"[family]
 name = "devbox"
 repository = "acme/devbox"
-work-repository = "acme/work"
 [base]
-image = "docker.io/other/devbox"
+repository = "acme/base"
 refresh = "weekly"
 versions = ["A", "B"]
 [versions]
 A = { github = "a/b" }
 B = { npm = "b", min-age = "24h" }
 [variants.full]
-repository = "acme/full"
+mirrors = ["docker.io/acme/full"]
 smoke = { command = ["true"], max-growth = "10%" }
 [sign]
 [prune]
 [mirrors]"#;
     insta::assert_snapshot!(report(tables), @r#"
-    error: `[family] work-repository` is not supported yet
-     --> dir/variants.toml:5:1
+    error: `[base] repository` is not supported yet
+     --> dir/variants.toml:6:1
       |
-    5 | work-repository = "acme/work"
-      | ^^^^^^^^^^^^^^^
-      = hint: leave it out; machine tags go to `repository`
-
-    error: `[base] image` is not supported yet
-     --> dir/variants.toml:7:1
-      |
-    7 | image = "docker.io/other/devbox"
-      | ^^^^^
-      = hint: leave it out, and build the base from a `dockerfile`
+    6 | repository = "acme/base"
+      | ^^^^^^^^^^
+      = hint: leave it out; its aliases go to `[family] repository`
 
     error: `[base] refresh`: `weekly` is not supported yet
-     --> dir/variants.toml:8:11
+     --> dir/variants.toml:7:11
       |
-    8 | refresh = "weekly"
+    7 | refresh = "weekly"
       |           ^^^^^^^^
       = hint: known here: `never`
 
     error: `[versions] A`: source `github` is not supported yet
-      --> dir/variants.toml:11:7
+      --> dir/variants.toml:10:7
        |
-    11 | A = { github = "a/b" }
+    10 | A = { github = "a/b" }
        |       ^^^^^^
        = hint: supported are `npm`, `git`, `command` and `value`
 
     error: `[versions.B] min-age` is not supported yet
-      --> dir/variants.toml:12:18
+      --> dir/variants.toml:11:18
        |
-    12 | B = { npm = "b", min-age = "24h" }
+    11 | B = { npm = "b", min-age = "24h" }
        |                  ^^^^^^^
        = hint: leave it out; name an exact version in `range` to hold one back
 
-    error: `[variants.full] repository` is not supported yet
-      --> dir/variants.toml:14:1
+    error: `[variants.full] mirrors` is not supported yet
+      --> dir/variants.toml:13:1
        |
-    14 | repository = "acme/full"
-       | ^^^^^^^^^^
-       = hint: leave it out; every tag goes to `[family] repository`
+    13 | mirrors = ["docker.io/acme/full"]
+       | ^^^^^^^
+       = hint: leave it out; copy the tags after a release
 
     error: `[variants.full.smoke] max-growth` is not supported yet
-      --> dir/variants.toml:15:31
+      --> dir/variants.toml:14:31
        |
-    15 | smoke = { command = ["true"], max-growth = "10%" }
+    14 | smoke = { command = ["true"], max-growth = "10%" }
        |                               ^^^^^^^^^^
        = hint: leave it out; `max-size` limits the image
 
     error: `[sign]` is not supported yet
-      --> dir/variants.toml:16:2
+      --> dir/variants.toml:15:2
        |
-    16 | [sign]
+    15 | [sign]
        |  ^^^^
        = hint: leave it out; sign the digests that a release reports
 
     error: `[prune]` is not supported yet
-      --> dir/variants.toml:17:2
+      --> dir/variants.toml:16:2
        |
-    17 | [prune]
+    16 | [prune]
        |  ^^^^^
        = hint: leave it out; nothing is deleted yet
 
     error: `[mirrors]` is not supported yet
-      --> dir/variants.toml:18:2
+      --> dir/variants.toml:17:2
        |
-    18 | [mirrors]
+    17 | [mirrors]
        |  ^^^^^^^
        = hint: leave it out; copy the tags after a release
 
-    10 problems in dir/variants.toml
+    9 problems in dir/variants.toml
     "#);
-}
-
-#[test]
-fn no_base() {
-    let tables = "[baseless]";
-    insta::assert_snapshot!(report(tables), @"
-    error: a family without `[base]` is not supported yet
-     --> dir/variants.toml
-      = hint: add a `[base]` table with its `dockerfile`
-
-    error: `[baseless]` is not a known key
-     --> dir/variants.toml:2:2
-      |
-    2 | [baseless]
-      |  ^^^^^^^^
-      = hint: known here: `schema`, `family`, `base`, `versions`, `build`, `cache`, `variant`, `variants`, `smoke`, `release`, `retry`
-
-    2 problems in dir/variants.toml
-    ");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(in super::super) async fn build<E: Effects>(
     teller: &Teller<E>,
 ) -> Result<Done, StepFailure> {
     let base = base(run, step)?;
-    let reference = base.map(|digest| step.repository.with_digest(&digest));
+    let reference = base.map(|digest| step.base_repository().with_digest(&digest));
     unchanged(run, &step.image, "before").await?;
     let built = attempts(run, step, reference, teller).await?;
     for warning in &built.warnings {

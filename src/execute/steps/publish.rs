@@ -3,15 +3,24 @@
 use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
-use crate::domain::{Digest, ExitCode, ImageId, Repository, Tag};
+use crate::domain::{Digest, ExitCode, ImageId, PublicTag, Repository, Tag};
 use crate::plan::{Action, AliasStep, TagStep};
 use crate::target::images::required;
 use crate::target::{Presence, Reference, Target};
+use std::collections::BTreeSet;
 
 /// Writes one release tag.
 pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> Result<Done, StepFailure> {
     run.tags_checked.get_or_init(|| check_tags(run)).await.clone()?;
-    put(run, &step.image, &step.repository, &step.tag, step.replaces).await
+    put(
+        run,
+        &step.image,
+        &step.repository,
+        step.source.as_ref(),
+        &step.tag,
+        step.replaces,
+    )
+    .await
 }
 
 /// Moves one alias.
@@ -20,7 +29,46 @@ pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) 
         .get_or_init(|| check_aliases(run))
         .await
         .clone()?;
-    put(run, &step.image, &step.repository, &step.alias, step.from).await
+    put(
+        run,
+        &step.image,
+        &step.repository,
+        step.source.as_ref(),
+        &step.alias,
+        step.from,
+    )
+    .await
+}
+
+/// Brings all that tags will point at to the repositories of those tags, where it is not there yet. This is done before the first tag is
+/// written: it may take long, and between the first and the last tag nothing should.
+pub(super) async fn bring<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    let mut wanted = BTreeSet::new();
+    for step in &run.plan.steps {
+        let (image, repository, source) = match &step.action {
+            Action::Tag(tag) => (&tag.image, &tag.repository, &tag.source),
+            Action::Alias(alias) => (&alias.image, &alias.repository, &alias.source),
+            _ => continue,
+        };
+        if let (Some(source), Some(digest)) = (source, run.state.index(image)) {
+            wanted.insert((digest, source, repository));
+        }
+    }
+    let target = run.effects.target();
+    let copies = wanted.into_iter().map(|(digest, source, repository)| async move {
+        let known = run.state.lock().bytes.get(&digest).cloned();
+        let raw = match known {
+            Some(raw) => raw,
+            None => required(target, source, digest).await?,
+        };
+        target.copy_content(source, repository, &raw).await?;
+        run.state.lock().bytes.insert(digest, raw);
+        Ok::<_, StepFailure>(())
+    });
+    tokio::select! {
+        copied = futures_util::future::try_join_all(copies) => copied.map(drop),
+        () = run.cancel.cancelled() => Err(StepFailure::interrupted()),
+    }
 }
 
 /// What somebody else did since the plan was made is found before the first tag is written, not between tags and aliases.
@@ -39,7 +87,7 @@ async fn check_tags<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
 }
 
 async fn check_tag<E: Effects>(run: &Run<E>, step: &TagStep) -> Result<(), StepFailure> {
-    let found = current(run, &step.repository, &step.tag).await?;
+    let found = current(run, &step.repository, step.tag.tag()).await?;
     let target = run.state.index(&step.image);
     match found {
         Some(found) if Some(found) != target && Some(found) != step.replaces => {
@@ -64,7 +112,7 @@ async fn check_aliases<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
 }
 
 async fn check_alias<E: Effects>(run: &Run<E>, step: &AliasStep) -> Result<(), StepFailure> {
-    let found = current(run, &step.repository, &step.alias).await?;
+    let found = current(run, &step.repository, step.alias.tag()).await?;
     if found == step.from || found == run.state.index(&step.image) {
         return Ok(());
     }
@@ -101,7 +149,8 @@ async fn put<E: Effects>(
     run: &Run<E>,
     image: &ImageId,
     repository: &Repository,
-    tag: &Tag,
+    source: Option<&Repository>,
+    tag: &PublicTag,
     seen: Option<Digest>,
 ) -> Result<Done, StepFailure> {
     let target = run.effects.target();
@@ -114,10 +163,10 @@ async fn put<E: Effects>(
     let known = run.state.lock().bytes.get(&digest).cloned();
     let raw = match known {
         Some(raw) => raw,
-        None => required(target, repository, digest).await?,
+        None => required(target, source.unwrap_or(repository), digest).await?,
     };
     run.state.lock().published = true;
-    target.put_manifest_if(repository, tag, &raw, seen).await?;
+    target.put_manifest_if(repository, tag.tag(), &raw, seen).await?;
     run.state.lock().standing.insert(tag.clone());
     Ok(Done::of(digest.to_string()))
 }

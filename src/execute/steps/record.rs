@@ -4,7 +4,7 @@ use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
 use super::super::scheduler::Ended;
-use crate::domain::{Digest, ExitCode, Repository, Tag};
+use crate::domain::{Digest, ExitCode, Tag};
 use crate::plan::{Action, PlanImage, RecordStep};
 use crate::record::{ARTIFACT_TYPE, AliasPoint, Record, RecordAlias, RecordPlatform, RecordState};
 use crate::target::oci::{self, Descriptor, ImageManifest};
@@ -42,7 +42,7 @@ async fn barrier<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
             .state
             .platform(&image.image, platform)
             .map(|used| used.digest());
-        let repository = &run.plan.repository;
+        let repository = run.plan.work();
         match run
             .effects
             .target()
@@ -68,6 +68,7 @@ async fn barrier<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
             return Err(StepFailure::new(ExitCode::Failed, message));
         }
     }
+    super::publish::bring(run).await?;
     super::publish::still_as_planned(run).await
 }
 
@@ -79,8 +80,8 @@ pub(in super::super) async fn give_up<E: Effects>(run: &Run<E>) -> Result<(), St
     let (Some(ours), Some(version)) = (recorded, &run.plan.version) else {
         return Ok(());
     };
-    let tag = Reference::from(&Tag::record(version));
-    match run.effects.target().resolve(&run.plan.repository, &tag).await {
+    let tag = Reference::from(&run.plan.mark.record(version));
+    match run.effects.target().resolve(run.plan.work(), &tag).await {
         Presence::Present(digest) if digest == ours => {}
         _ => return Ok(()),
     }
@@ -138,13 +139,7 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
     };
     let bytes = serde_json::to_vec(&record)
         .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
-    let written = put(
-        run,
-        &record.repository,
-        &Tag::record(&record.version),
-        bytes.into(),
-    )
-    .await?;
+    let written = put(run, &run.plan.mark.record(&record.version), bytes.into()).await?;
     run.state.lock().recorded = Some(written);
     Ok(())
 }
@@ -203,13 +198,8 @@ fn aliases<E: Effects>(
     }
 }
 
-async fn put<E: Effects>(
-    run: &Run<E>,
-    repository: &Repository,
-    tag: &Tag,
-    bytes: Bytes,
-) -> Result<Digest, StepFailure> {
-    let target = run.effects.target();
+async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes) -> Result<Digest, StepFailure> {
+    let (target, repository) = (run.effects.target(), run.plan.work());
     let descriptor = |media_type: &str, digest, bytes: &[u8]| Descriptor {
         media_type: media_type.to_owned(),
         digest,
@@ -240,7 +230,7 @@ async fn put<E: Effects>(
     // The record itself first: whoever reads the newest must find the one that it names.
     target.put_manifest(repository, tag, &raw).await?;
     target
-        .put_manifest(repository, &Tag::newest_record(), &raw)
+        .put_manifest(repository, &run.plan.mark.newest_record(), &raw)
         .await?;
     Ok(raw.digest)
 }

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod attempts;
+mod elsewhere;
 mod indexes;
 mod publishing;
 mod records;

@@ -22,7 +22,7 @@ async fn states_of_a_release_that_goes_well() {
     let latest = record
         .aliases
         .iter()
-        .find(|moved| moved.alias.as_str() == "latest")
+        .find(|moved| moved.alias.tag().as_str() == "latest")
         .unwrap();
     assert_eq!((latest.old, latest.new), (None, world.fake.target.tag("latest")));
     assert_eq!(record.points.len(), 3);
@@ -59,7 +59,7 @@ async fn old_digests_of_aliases_are_written_before_one_moves() {
     let latest = record
         .aliases
         .iter()
-        .find(|moved| moved.alias.as_str() == "latest")
+        .find(|moved| moved.alias.tag().as_str() == "latest")
         .unwrap();
     assert_eq!(latest.old, old);
     assert_ne!(latest.new, old);

@@ -1,6 +1,6 @@
 //! The world that the executor is run in: a family, a target in memory, builds and tests that go as a test wants.
 
-use crate::domain::{Digest, ExitCode, ImageId, Tag};
+use crate::domain::{Digest, ExitCode, ImageId, Mark, PublicTag, Tag};
 use crate::execute::{
     Again, AttemptFailure, BuildAttempt, Built, Effects, Event, Report, Settings, Sink, StepOutcome,
     TestFailure, Told, execute,
@@ -337,13 +337,16 @@ impl World {
             probe_image(target, &repository, image, fact).await.unwrap();
         }
         let all: Vec<Tag> = target.with(|content| content.tags.keys().cloned().collect());
-        let all = all.into_iter().filter(|tag| !tag.has_machine_form());
+        let all = all
+            .into_iter()
+            .filter(|tag| !tag.has_machine_form())
+            .map(PublicTag::from);
         self.given.facts.tags = current_tags(target, &repository, all).await.unwrap();
         let version = self.given.options.version.clone().unwrap();
-        let own = gather::record(target, &repository, &Tag::record(&version))
+        let own = gather::record(target, &repository, &Mark::default().record(&version))
             .await
             .unwrap();
-        let newest = gather::record(target, &repository, &Tag::newest_record())
+        let newest = gather::record(target, &repository, &Mark::default().newest_record())
             .await
             .unwrap();
         self.given.facts.record = own;
@@ -364,7 +367,7 @@ impl World {
 
     /// The record of the release.
     pub(super) async fn record(&self) -> Record {
-        let tag = Tag::record(self.given.options.version.as_ref().unwrap());
+        let tag = Mark::default().record(self.given.options.version.as_ref().unwrap());
         let repository = &self.given.family.repository;
         let record = gather::record(&self.fake.target, repository, &tag).await;
         record.unwrap().expect("a record")

@@ -108,7 +108,8 @@ fn base_and_contexts(checks: &Checks<'_>, found: &References, problems: &mut Vec
         problems.push(checks.problem(
             *line,
             format!("what `{text}` refers to does not follow from the Dockerfile and its build arguments"),
-            "declare the variable with an `ARG` before the first `FROM`".to_owned(),
+            "declare the variable with an `ARG` before the first `FROM`, and see to it that it has a value: by `args`, or by a `[base]`"
+                .to_owned(),
         ));
     }
     if let Some(name) = checks.scope.base_arg {

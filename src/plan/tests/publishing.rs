@@ -84,7 +84,7 @@ fn a_release_cut_off_while_aliases_moved_goes_on() {
     // A later release knows what the one that was cut off put there.
     let mut later = given.changed("variant/core").next("v1.0.2");
     later.options.force = true;
-    later.facts.tags.retain(|tag, _| tag.as_str() != "v1.0.1");
+    later.facts.tags.retain(|tag, _| tag.tag().as_str() != "v1.0.1");
     let step = later
         .plan()
         .steps

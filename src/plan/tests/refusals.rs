@@ -107,7 +107,7 @@ fn moves(scheme: Versioning, from: &str, to: &str) -> String {
     let mut given = Given::new(DEVBOX).version(from);
     given.family.versioning = scheme;
     let mut given = given.done().changed("variant/core").next(to);
-    given.facts.tags.retain(|tag, _| tag.as_str() != from);
+    given.facts.tags.retain(|tag, _| tag.tag().as_str() != from);
     match given.try_plan() {
         Ok(plan) if ids(&plan).contains(&"alias/latest".to_owned()) => "moves".to_owned(),
         Ok(plan) if plan.warnings.iter().any(|warning| warning.contains("stays")) => "stays".to_owned(),

@@ -232,6 +232,16 @@ impl Target for Layout {
         .await
     }
 
+    async fn copy_content(
+        &self,
+        _from: &Repository,
+        _to: &Repository,
+        _manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        // All repositories share its blobs.
+        Ok(())
+    }
+
     async fn put_manifest(
         &self,
         repository: &Repository,

@@ -43,6 +43,14 @@ struct Token {
 /// One place for one token. Whoever fetches it holds the lock, so that all others wait for that one fetch.
 type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
 
+/// What a token must be good for.
+enum Scope {
+    /// A token that is there is good for it.
+    Held(Slot, Secret),
+    /// One for these scopes, joined by spaces.
+    Wanted(String),
+}
+
 /// What goes into the `Authorization` header of one request.
 pub(super) struct Authorization {
     pub(super) header: HeaderValue,
@@ -115,6 +123,7 @@ impl Auth {
         operation: &Operation,
         path: &str,
         access: Access,
+        mounted_from: Option<&str>,
     ) -> Result<Option<Authorization>, TargetError> {
         let scheme = locked(&self.schemes).get(&operation.host).cloned();
         match scheme {
@@ -136,9 +145,14 @@ impl Auth {
                 None => Ok(None),
             },
             Some(Scheme::Bearer { realm, service }) => {
-                let (slot, token) = self
-                    .token(http, operation, &realm, service.as_deref(), path, access)
-                    .await?;
+                let scope = self.scope(operation, path, access, mounted_from);
+                let (slot, token) = match scope {
+                    Scope::Held(slot, token) => (slot, token),
+                    Scope::Wanted(scope) => {
+                        self.token(http, operation, &realm, service.as_deref(), scope)
+                            .await?
+                    }
+                };
                 let header = header(operation, &format!("Bearer {}", token.expose()))?;
                 Ok(Some(Authorization {
                     header,
@@ -204,30 +218,34 @@ impl Auth {
         Arc::clone(locked(&self.tokens).entry((host.to_owned(), scope)).or_default())
     }
 
+    /// What a token must be good for: where one is there that is good for more, that one.
+    fn scope(&self, operation: &Operation, path: &str, access: Access, mounted_from: Option<&str>) -> Scope {
+        let push = format!("repository:{path}:pull,push");
+        match (access, mounted_from) {
+            (Access::Push, None) => Scope::Wanted(push),
+            (Access::Push, Some(from)) => Scope::Wanted(format!("{push} repository:{from}:pull")),
+            (Access::Pull, _) => {
+                // A token to push is one to pull as well: use it where it is there.
+                let known = locked(&self.tokens).get(&(operation.host.clone(), push)).cloned();
+                if let Some(slot) = known {
+                    let value = slot.try_lock().ok().and_then(|token| valid(token.as_ref()));
+                    if let Some(value) = value {
+                        return Scope::Held(slot, value);
+                    }
+                }
+                Scope::Wanted(format!("repository:{path}:pull"))
+            }
+        }
+    }
+
     async fn token(
         &self,
         http: &Http,
         operation: &Operation,
         realm: &Url,
         service: Option<&str>,
-        path: &str,
-        access: Access,
+        scope: String,
     ) -> Result<(Slot, Secret), TargetError> {
-        let push = format!("repository:{path}:pull,push");
-        let scope = match access {
-            Access::Push => push,
-            Access::Pull => {
-                // A token to push is one to pull as well: use it where it is there.
-                let known = locked(&self.tokens).get(&(operation.host.clone(), push)).cloned();
-                if let Some(slot) = known {
-                    let value = slot.try_lock().ok().and_then(|token| valid(token.as_ref()));
-                    if let Some(value) = value {
-                        return Ok((slot, value));
-                    }
-                }
-                format!("repository:{path}:pull")
-            }
-        };
         let slot = self.slot(&operation.host, scope.clone());
         let mut current = slot.lock().await;
         if let Some(value) = valid(current.as_ref()) {
@@ -252,16 +270,18 @@ impl Auth {
         scope: &str,
     ) -> Result<Token, TargetError> {
         let server = format!("token server `{}`", realm.host_str().unwrap_or_default());
-        let client = http.client(realm).map_err(|error| operation.transport(&error))?;
-        let mut fields = vec![("scope", scope)];
-        fields.extend(service.map(|service| ("service", service)));
+        let client = http
+            .client(realm, false)
+            .map_err(|error| operation.transport(&error))?;
         let credential = self.credential(operation).await?;
+        let service = service.map(|service| ("service", service));
         let mut request = if let Some(Credential::IdentityToken(token)) = &credential {
-            fields.push(("grant_type", "refresh_token"));
-            fields.push(("client_id", "splitbase"));
-            fields.push(("refresh_token", token.expose()));
             let form = url::form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(fields)
+                .append_pair("scope", scope)
+                .extend_pairs(service)
+                .append_pair("grant_type", "refresh_token")
+                .append_pair("client_id", "splitbase")
+                .append_pair("refresh_token", token.expose())
                 .finish();
             client
                 .post(realm.clone())
@@ -269,7 +289,9 @@ impl Auth {
                 .body(form)
         } else {
             let mut url = realm.clone();
-            url.query_pairs_mut().extend_pairs(fields);
+            // Several scopes are one field each here; in the form they are one field with spaces.
+            let scopes = scope.split(' ').map(|scope| ("scope", scope));
+            url.query_pairs_mut().extend_pairs(scopes.chain(service));
             client.get(url)
         };
         if let Some(Credential::Password { username, password }) = &credential {

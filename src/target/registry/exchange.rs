@@ -8,14 +8,21 @@ use super::{Registry, retry};
 use crate::domain::Repository;
 use crate::target::{FailureClass, TargetError};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE,
+};
 use reqwest::{Method, StatusCode, Url};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Redirects that are followed in a row.
 const MOST_REDIRECTS: usize = 5;
 /// Longest piece of an error's body that is read, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
+
+/// Bytes in a second below which an upload is given up.
+const SLOWEST: u64 = 50_000;
 
 /// A request to a repository.
 #[derive(Debug, Clone)]
@@ -27,6 +34,10 @@ pub(super) struct Request<'a> {
     pub(super) accept: Option<&'static str>,
     pub(super) content_type: Option<String>,
     pub(super) body: Option<Bytes>,
+    /// The body, where it is read from elsewhere while it is sent.
+    pub(super) piped: Option<&'a Pipe>,
+    /// Path of the repository from which a blob is mounted.
+    pub(super) mounted_from: Option<&'a str>,
     /// Whether the time for the whole of it is bounded, and not only that for a pause in it.
     pub(super) bounded: bool,
 }
@@ -55,8 +66,36 @@ impl<'a> Request<'a> {
             accept: None,
             content_type: None,
             body: None,
+            piped: None,
+            mounted_from: None,
             bounded: true,
         }
+    }
+}
+
+/// The body of one request that is what another one answered, so that nothing of it is kept. It can be sent once.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    body: Mutex<Option<reqwest::Body>>,
+    size: u64,
+}
+
+impl Pipe {
+    pub(super) fn new(answer: Answer, size: u64) -> Self {
+        // The request that it came from no longer counts as one in progress: it waits for the one that it goes to.
+        Self {
+            body: Mutex::new(Some(answer.response.into())),
+            size,
+        }
+    }
+
+    fn take(&self) -> Option<reqwest::Body> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Longest time that sending it may take, beside what every request has.
+    const fn time(&self) -> Duration {
+        Duration::from_secs(self.size / SLOWEST)
     }
 }
 
@@ -168,7 +207,8 @@ impl Registry {
             };
             let ours = same_origin(&base, &url);
             let authorization = if ours {
-                auth.authorization(http, operation, path, request.access).await?
+                auth.authorization(http, operation, path, request.access, request.mounted_from)
+                    .await?
             } else {
                 None
             };
@@ -199,7 +239,9 @@ impl Registry {
                 None if !learnt => return Ok(answer),
                 None => {
                     // Without credentials a second request would be the same as the first.
-                    let known = auth.authorization(http, operation, path, request.access).await?;
+                    let known = auth
+                        .authorization(http, operation, path, request.access, request.mounted_from)
+                        .await?;
                     if known.is_none() {
                         return Ok(answer);
                     }
@@ -225,7 +267,7 @@ impl Registry {
         let mut redirects = 0;
         loop {
             let client = http
-                .client(&url)
+                .client(&url, request.piped.is_some())
                 .map_err(|error| Failure::of(operation, &error))?;
             let mut builder = client.request(request.method.clone(), url.clone());
             if let Some(accept) = request.accept {
@@ -237,13 +279,20 @@ impl Registry {
             if let Some(content_type) = &request.content_type {
                 builder = builder.header(CONTENT_TYPE, content_type);
             }
-            if let Some(body) = &request.body {
+            if let Some(pipe) = request.piped {
+                let Some(body) = pipe.take() else {
+                    let error = operation.error(FailureClass::Transient, "the upload has to begin anew");
+                    return Err(error.into());
+                };
+                builder = builder.header(CONTENT_LENGTH, pipe.size).body(body);
+            } else if let Some(body) = &request.body {
                 builder = builder.body(body.clone());
             } else if matches!(request.method, Method::POST | Method::PUT) {
                 builder = builder.header("Content-Length", "0");
             }
             if request.bounded {
-                builder = builder.timeout(self.0.options.request_timeout);
+                let more = request.piped.map_or(Duration::ZERO, Pipe::time);
+                builder = builder.timeout(self.0.options.request_timeout + more);
             }
             let response = builder
                 .send()
@@ -295,7 +344,7 @@ impl Registry {
             Err(failure) => failure.not_http,
             Ok(answer) if matches!(answer.status.as_u16(), 400 | 497) => {
                 // The answer to a HEAD has no text: ask for it.
-                let Ok(client) = self.0.http.client(base) else {
+                let Ok(client) = self.0.http.client(base, false) else {
                     return false;
                 };
                 let Ok(root) = base.join("/v2/") else {

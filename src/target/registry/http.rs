@@ -10,18 +10,26 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// Clients by the use that is made of them: reading the system's certificates takes long enough to wait until they are needed.
 pub(super) struct Http {
     options: Options,
-    /// Plain HTTP to loopback hosts: no certificates, no proxy.
-    loopback: OnceLock<Client>,
-    /// TLS to loopback hosts: no proxy.
-    loopback_tls: OnceLock<Client>,
-    /// All other hosts, through the proxy that the environment names.
-    remote: OnceLock<Client>,
+    /// Those that give up when no byte comes for a while.
+    usual: Clients,
+    /// Those that wait: the answer to a long upload only comes at its end.
+    patient: Clients,
     /// Loopback hosts that turned out to speak TLS.
     tls: Mutex<HashSet<String>>,
     /// Loopback hosts that turned out to speak plain HTTP.
     known_plain: Mutex<HashSet<String>>,
     /// Hosts that were said to speak plain HTTP.
     plain: BTreeSet<String>,
+}
+
+#[derive(Default)]
+struct Clients {
+    /// Plain HTTP to loopback hosts: no certificates, no proxy.
+    loopback: OnceLock<Client>,
+    /// TLS to loopback hosts: no proxy.
+    loopback_tls: OnceLock<Client>,
+    /// All other hosts, through the proxy that the environment names.
+    remote: OnceLock<Client>,
 }
 
 impl Http {
@@ -33,9 +41,8 @@ impl Http {
             .collect();
         Self {
             options,
-            loopback: OnceLock::new(),
-            loopback_tls: OnceLock::new(),
-            remote: OnceLock::new(),
+            usual: Clients::default(),
+            patient: Clients::default(),
             tls: Mutex::default(),
             known_plain: Mutex::default(),
             plain,
@@ -91,11 +98,12 @@ impl Http {
     }
 
     /// The client for this URL.
-    pub(super) fn client(&self, url: &Url) -> Result<Client, reqwest::Error> {
+    pub(super) fn client(&self, url: &Url, patient: bool) -> Result<Client, reqwest::Error> {
+        let clients = if patient { &self.patient } else { &self.usual };
         let cell = match (is_loopback(url), url.scheme()) {
-            (true, "http") => &self.loopback,
-            (true, _) => &self.loopback_tls,
-            (false, _) => &self.remote,
+            (true, "http") => &clients.loopback,
+            (true, _) => &clients.loopback_tls,
+            (false, _) => &clients.remote,
         };
         if let Some(client) = cell.get() {
             return Ok(client.clone());
@@ -106,8 +114,10 @@ impl Http {
             .user_agent(concat!("splitbase/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .referer(false)
-            .connect_timeout(self.options.connect_timeout)
-            .read_timeout(self.options.idle_timeout);
+            .connect_timeout(self.options.connect_timeout);
+        if !patient {
+            builder = builder.read_timeout(self.options.idle_timeout);
+        }
         if is_loopback(url) {
             builder = builder.no_proxy();
             if url.scheme() == "http"
@@ -189,7 +199,7 @@ mod tests {
     fn registry_clients_can_be_made() {
         let http = Http::new(Options::default());
         for url in ["http://localhost:1", "https://localhost:1", "https://docker.io"] {
-            assert!(http.client(&url.parse().unwrap()).is_ok(), "{url}");
+            assert!(http.client(&url.parse().unwrap(), false).is_ok(), "{url}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod auth;
 mod blob;
 mod challenge;
+mod copy;
 mod exchange;
 mod failure;
 mod http;
@@ -70,6 +71,9 @@ struct Inner {
     permits: Arc<Semaphore>,
     /// Outcome of the push probe of each repository.
     pushable: OnceMap<Repository, bool>,
+    /// Blobs that were brought to a repository from another one.
+    brought: OnceMap<(Repository, Digest), ()>,
+    copies: Semaphore,
     /// Uncompressed size of each layer.
     sizes: OnceMap<Digest, u64>,
 }
@@ -103,6 +107,8 @@ impl Registry {
             permits: Arc::new(Semaphore::new(options.parallel.max(1))),
             options,
             pushable: Mutex::default(),
+            brought: Mutex::default(),
+            copies: Semaphore::new(copy::COPIES),
             sizes: Mutex::default(),
         }))
     }
@@ -159,6 +165,15 @@ impl Target for Registry {
 
     async fn put_blob(&self, repository: &Repository, bytes: Bytes) -> Result<Digest, TargetError> {
         self.upload(repository, bytes).await
+    }
+
+    async fn copy_content(
+        &self,
+        from: &Repository,
+        to: &Repository,
+        manifest: &RawManifest,
+    ) -> Result<(), TargetError> {
+        self.copy(from, to, manifest).await
     }
 
     async fn put_manifest(

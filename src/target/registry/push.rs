@@ -116,13 +116,22 @@ impl Registry {
         self.checked(operation, &put).await.map(drop)
     }
 
-    async fn open_upload(
+    pub(super) async fn open_upload(
         &self,
         operation: &Operation,
         repository: &Repository,
     ) -> Result<Answer, TargetError> {
         let post = Request::new(Method::POST, repository, Access::Push, "blobs/uploads/");
         self.checked(operation, &post).await
+    }
+
+    /// Not every registry can cancel; an upload that is left open goes away by itself.
+    pub(super) async fn cancel_upload(&self, operation: &Operation, repository: &Repository, url: Url) {
+        let delete = Request {
+            place: Place::Url(url),
+            ..Request::new(Method::DELETE, repository, Access::Push, "")
+        };
+        let _ = self.checked(operation, &delete).await;
     }
 
     /// Opens an upload and cancels it.
@@ -140,12 +149,7 @@ impl Registry {
             .await;
         match opened {
             Ok(url) => {
-                let delete = Request {
-                    place: Place::Url(url),
-                    ..Request::new(Method::DELETE, repository, Access::Push, "")
-                };
-                // Not every registry can cancel; an upload that is left open goes away by itself.
-                let _ = self.checked(&operation, &delete).await;
+                self.cancel_upload(&operation, repository, url).await;
                 Ok(true)
             }
             Err(error) if matches!(error.status, Some(401 | 403 | 404)) => Ok(false),
@@ -155,7 +159,7 @@ impl Registry {
 }
 
 /// Where an upload goes on: may be relative, and its query belongs to it.
-fn location(operation: &Operation, answer: &Answer) -> Result<Url, TargetError> {
+pub(super) fn location(operation: &Operation, answer: &Answer) -> Result<Url, TargetError> {
     let url = answer
         .header("location")
         .and_then(|location| answer.url.join(location).ok())

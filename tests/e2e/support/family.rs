@@ -123,6 +123,25 @@ aliases    = ["latest-{{variant}}"]
         family
     }
 
+    /// In this repository of its registry instead.
+    pub fn in_repository(mut self, repository: &str) -> Self {
+        let end = |repository: &str| format!("/{repository}\"\nplatforms");
+        self.replace("variants.toml", &end(&self.repository), &end(repository));
+        repository.clone_into(&mut self.repository);
+        self
+    }
+
+    /// With this in the place of its `[base]` table.
+    pub fn base(self, table: &str) -> Self {
+        let text = self.read("variants.toml");
+        let (from, to) = (text.find("[base]").unwrap(), text.find("[cache]").unwrap());
+        self.write(
+            "variants.toml",
+            format!("{}{table}\n\n{}", &text[..from], &text[to..]),
+        );
+        self
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()

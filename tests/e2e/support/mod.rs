@@ -13,7 +13,7 @@ mod witness;
 pub use family::Family;
 pub use layout::Layout;
 pub use npm::Npm;
-pub use registry::Registry;
+pub use registry::{Registry, Request};
 pub use splitbase::{Run, Running, Splitbase};
 pub use upstream::Upstream;
 pub use witness::{Index, crane, docker, imagetools, program, sha256, skopeo, try_program};

@@ -36,6 +36,8 @@ pub struct Request {
     pub method: String,
     /// Without the query.
     pub path: String,
+    /// What is behind the `?`; empty where there is none.
+    pub query: String,
     /// `User-Agent`.
     pub agent: String,
     /// How many were answered before it came.
@@ -134,6 +136,10 @@ fn serve(
         number,
         method: method.to_owned(),
         path: target.split('?').next().unwrap_or_default().to_owned(),
+        query: target
+            .split_once('?')
+            .map(|(_, query)| query.to_owned())
+            .unwrap_or_default(),
         agent: agent.unwrap_or_default(),
     };
     // May wait for another request.
