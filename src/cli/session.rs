@@ -80,6 +80,11 @@ impl Session {
 
     /// Reads the family's file; warnings are told.
     pub(super) fn family(&self) -> Result<Family, Failure> {
+        Ok(self.load()?)
+    }
+
+    /// As [`Session::family`], with what is wrong as data.
+    pub(super) fn load(&self) -> Result<Family, config::ConfigErrors> {
         let platforms = (!self.global.platforms.is_empty()).then(|| self.global.platforms.clone());
         let overrides = Overrides {
             repository: self.global.repository.clone(),
