@@ -4,7 +4,7 @@ use super::args::{FILE, InitArgs};
 use super::failure::Failure;
 use super::session::Session;
 use crate::domain::{ExitCode, Platform, Repository, VariantName};
-use crate::init::{self, Adopted, Answers, BASE, FAMILY, IGNORE, NewFile, SMOKE, VARIANT};
+use crate::init::{self, Adopted, Answers, BASE, FAMILY, IGNORE, MOTD, NewFile, SMOKE, VARIANT};
 use serde_json::json;
 use std::fmt::Display;
 use std::io::IsTerminal as _;
@@ -20,8 +20,8 @@ pub(super) async fn run(session: &Session, args: InitArgs) -> Result<ExitCode, F
         .hint("leave `--file` out; the folder is named without a flag: `splitbase init DIR`"));
     }
     let folder = session.environment.directory().join(&args.dir);
+    refuse_what_is_there(&folder)?;
     let adopted = adopt(&folder)?;
-    refuse_what_is_there(&folder, adopted.is_some())?;
     let answers = answers(session, &args, &folder, adopted.as_ref()).await?;
     let (files, kept): (Vec<NewFile>, Vec<&str>) = match &adopted {
         None => (init::files(&answers), Vec::new()),
@@ -61,25 +61,22 @@ fn adopt(folder: &Path) -> Result<Option<Adopted>, Failure> {
     )))
 }
 
-/// Nothing is ever overwritten: all that stands in the way is told at once, and nothing written.
-fn refuse_what_is_there(folder: &Path, adopts: bool) -> Result<(), Failure> {
-    let there = if adopts {
-        init::existing(folder, [FAMILY])
-    } else {
-        init::existing(folder, [FAMILY, BASE, VARIANT, SMOKE, IGNORE, "rootfs/etc/motd"])
-    };
-    if there.is_empty() {
+/// Nothing is ever overwritten: all that stands in the way is told at once, and nothing written. Two Dockerfiles without a family stand for one
+/// that is to be taken over.
+fn refuse_what_is_there(folder: &Path) -> Result<(), Failure> {
+    let mut there = init::existing(folder, [IGNORE, BASE, VARIANT, MOTD, SMOKE, FAMILY]);
+    let is_family = there.contains(&FAMILY);
+    if there.is_empty() || (!is_family && there.contains(&BASE) && there.contains(&VARIANT)) {
         return Ok(());
     }
-    let mut names = there.clone();
-    names.sort_unstable();
-    let message = format!("not overwritten, so nothing was written: {}", names.join(", "));
+    there.sort_unstable();
+    let message = format!("not overwritten, so nothing was written: {}", there.join(", "));
     let failure = Failure::new(ExitCode::Usage, message);
-    Err(if there.contains(&FAMILY) {
+    Err(if is_family {
         failure.hint("this is a family already: `splitbase plan` says what a release of it would do")
     } else {
         failure.hint(format!(
-            "move them away, or name another folder: `splitbase init DIR`; where both `{BASE}` and `{VARIANT}` are there, they are used as they are"
+            "move them away, or name another folder: `splitbase init DIR`; only where both `{BASE}` and `{VARIANT}` are there, they are used as they are"
         ))
     })
 }
@@ -258,6 +255,11 @@ fn tell(
     kept: &[&str],
 ) -> Result<(), Failure> {
     let written: Vec<&str> = files.iter().map(|file| file.path).collect();
+    let floating: Vec<&str> = adopted
+        .iter()
+        .flat_map(|adopted| &adopted.floating)
+        .map(|(name, _)| name.as_str())
+        .collect();
     if session.is_json() {
         return session.json(&json!({
             "schema": 1,
@@ -266,15 +268,19 @@ fn tell(
             "repository": answers.repository,
             "written": written,
             "kept": kept,
-            "floating": adopted.map(|adopted| adopted.floating.clone()).unwrap_or_default(),
+            "floating": floating,
         }));
     }
     let out = &session.stdout;
+    let shown = |path: &str| match args.dir.as_str() {
+        "." => path.to_owned(),
+        dir => camino::Utf8Path::new(dir).join(path).into_string(),
+    };
     for path in written {
-        out.line(&format!("wrote  {}", args.dir.join(path)));
+        out.line(&format!("wrote  {}", shown(path)));
     }
     for path in kept {
-        out.line(&format!("kept   {}", args.dir.join(path)));
+        out.line(&format!("kept   {}", shown(path)));
     }
     if adopted.is_some() && args.base_image.is_some() {
         session.warn(&format!(
@@ -282,13 +288,16 @@ fn tell(
         ));
     }
     if let Some(adopted) = adopted {
+        session.note(&format!(
+            "`{BASE}` and `{VARIANT}` were there already: variants.toml is written for them, and they are used as they are"
+        ));
         if adopted.base_inputs.is_none() || adopted.variant_inputs.is_none() {
             session.note("what a Dockerfile copies is not clear from its text, so its whole context counts: narrow it with `inputs`");
         }
-        if !adopted.floating.is_empty() {
+        if !floating.is_empty() {
             session.note(&format!(
                 "these build arguments float, and need a source in `[versions]` before a release: {}",
-                adopted.floating.join(", ")
+                floating.join(", ")
             ));
         }
     }
@@ -303,6 +312,7 @@ fn tell(
             "see whether engine, emulation and registry are ready",
         ),
         ("splitbase plan v0.1.0", "see what a release would do, and why"),
+        ("splitbase validate", "build and test it here, publishing nothing"),
         ("splitbase release v0.1.0", "build, test and publish it"),
     ] {
         out.line(&format!("  {command:26}{what}"));
@@ -316,5 +326,5 @@ fn tell(
 }
 
 fn shell(word: &str) -> String {
-    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |quoted| quoted.into_owned())
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
 }

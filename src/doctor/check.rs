@@ -120,7 +120,7 @@ impl Check {
     }
 
     /// The same about this one of several.
-    pub(super) fn on(mut self, subject: impl ToString) -> Self {
+    pub(super) fn on(mut self, subject: &(impl ToString + ?Sized)) -> Self {
         self.subject = Some(subject.to_string());
         self
     }

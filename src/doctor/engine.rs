@@ -29,7 +29,8 @@ pub(super) struct Info {
     pub(super) docker_root_dir: Option<String>,
     pub(super) driver_status: Option<Vec<(String, String)>>,
     pub(super) server_errors: Option<Vec<String>>,
-    pub(super) client_info: Option<Client>,
+    #[serde(rename = "ClientInfo")]
+    pub(super) client: Option<Client>,
 }
 
 /// What it tells of the client.
@@ -62,7 +63,7 @@ pub(super) enum Answer {
     /// It took too long.
     TimedOut,
     /// It answered. Without a `server_version` the engine did not, and the text may say why.
-    Told(Info, String),
+    Told(Box<Info>, String),
 }
 
 impl Answer {
@@ -90,13 +91,13 @@ impl Info {
     }
 
     fn plugin(&self, name: &str) -> Option<&Plugin> {
-        let plugins = self.client_info.as_ref()?.plugins.as_deref()?;
+        let plugins = self.client.as_ref()?.plugins.as_deref()?;
         plugins.iter().find(|plugin| plugin.name == name)
     }
 
     /// The docker context in use.
     pub(super) fn context(&self) -> Option<&str> {
-        self.client_info.as_ref()?.context.as_deref()
+        self.client.as_ref()?.context.as_deref()
     }
 }
 

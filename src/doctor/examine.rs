@@ -55,11 +55,15 @@ pub fn examine<'a>(patient: &'a Patient<'a>) -> impl Stream<Item = Vec<Check>> +
 
 async fn engine_and_machine(patient: &Patient<'_>) -> Vec<Check> {
     let (environment, cancel) = (patient.environment, patient.cancel);
-    let (answer, inspected) = join(
-        engine::ask(environment, cancel),
-        buildx::inspect(patient.builder, environment, cancel),
-    )
-    .await;
+    let answer = engine::ask(environment, cancel).await;
+    let inspected = if answer == Answer::TimedOut {
+        // Nor would it tell of its builder.
+        Err(BuilderError::Engine {
+            reason: String::new(),
+        })
+    } else {
+        buildx::inspect(patient.builder, environment, cancel).await
+    };
     let (platforms, disk) = join(platforms(patient, &answer, &inspected), disk(patient, &answer)).await;
     let checked_builder = match &inspected {
         // The builder is the engine's own, and that has been told of.

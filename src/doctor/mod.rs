@@ -13,7 +13,8 @@ mod engine;
 mod examine;
 mod program;
 mod registry;
-
+#[cfg(test)]
+mod tests;
 mod versions;
 
 pub use check::{Check, Diagnosis, Kind, Status};

@@ -14,8 +14,8 @@ pub struct Adopted {
     pub base_arg: String,
     /// Build arguments `INSTALL_…` of the variants that are true or false, with their defaults.
     pub switches: Vec<(String, bool)>,
-    /// Build arguments whose default means something else tomorrow.
-    pub floating: Vec<String>,
+    /// Build arguments whose default means something else tomorrow, with that default.
+    pub floating: Vec<(String, String)>,
     /// Whether the smoke test is told the variant by `--variant`.
     pub smoke_takes_variant: bool,
 }
@@ -29,10 +29,10 @@ impl Adopted {
         let switches = arguments(&variant)
             .filter(|(name, _)| name.starts_with("INSTALL_"))
             .filter_map(|(name, default)| Some((name, default?.parse().ok()?)));
-        let mut floating: Vec<String> = arguments(&base)
+        let mut floating: Vec<(String, String)> = arguments(&base)
             .chain(arguments(&variant))
-            .filter(|(name, default)| *name != base_arg && default.as_deref().is_some_and(floats))
-            .map(|(name, _)| name)
+            .filter_map(|(name, default)| Some((name, default?)))
+            .filter(|(name, default)| *name != base_arg && floats(default))
             .collect();
         floating.sort();
         floating.dedup();

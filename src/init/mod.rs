@@ -3,6 +3,8 @@
 mod adopt;
 mod guess;
 mod template;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use adopt::Adopted;
@@ -18,5 +20,7 @@ pub const VARIANT: &str = "Dockerfile.variant";
 pub const SMOKE: &str = "scripts/smoke-test.sh";
 /// The family's file.
 pub const FAMILY: &str = "variants.toml";
+/// The one file that the base of a new family copies.
+pub const MOTD: &str = "rootfs/etc/motd";
 /// What is kept from builds.
 pub const IGNORE: &str = ".dockerignore";

@@ -1,7 +1,7 @@
 //! The text of the files. Pure.
 
 use super::adopt::Adopted;
-use super::{BASE, FAMILY, IGNORE, SMOKE, VARIANT};
+use super::{BASE, FAMILY, IGNORE, MOTD, SMOKE, VARIANT};
 use crate::domain::{Platform, Repository, VariantName};
 use std::fmt;
 use std::fmt::Write as _;
@@ -165,26 +165,26 @@ fn switch(variant: &str) -> String {
 #[must_use]
 pub fn files(answers: &Answers) -> Vec<NewFile> {
     let mut switches: Vec<(String, bool)> = Vec::new();
+    let mut owners: Vec<&VariantName> = Vec::new();
     let (mut blocks, mut parts) = (String::new(), String::new());
     for part in answers.parts() {
-        let name = switch(part.as_str());
+        let mut name = switch(part.as_str());
+        // `a-b` and `a.b` would share one.
+        while switches.iter().any(|(known, _)| *known == name) {
+            name.push_str("_2");
+        }
         let _ = write!(parts, " {part}");
-        let (declare, known) = if switches.iter().any(|(known, _)| *known == name) {
-            (String::new(), true)
-        } else {
-            (format!("ARG {name}=false\n"), false)
-        };
         let _ = write!(
             blocks,
-            "\n# What the variant {part} has more than the base.\n{declare}RUN if [ \"${name}\" = true ]; then \\\n      \
+            "\n# What the variant {part} has more than the base.\nARG {name}=false\nRUN if [ \"${name}\" = true ]; then \\\n      \
              mkdir -p /opt/{part} && echo yes > /opt/{part}/installed; \\\n    fi\n"
         );
-        if !known {
-            switches.push((name, false));
-        }
+        switches.push((name, false));
+        owners.push(part);
     }
     let (defaults, variants) = answers.tables(&switches, |variant, name| {
-        Some(variant) != answers.plain() && switch(variant.as_str()) == name
+        let at = switches.iter().position(|(known, _)| known == name);
+        at.and_then(|at| owners.get(at)) == Some(&variant)
     });
     let family = include_str!("family/variants.toml")
         .replace("@DEFAULTS@\n", &(defaults + "\n"))
@@ -195,7 +195,7 @@ pub fn files(answers: &Answers) -> Vec<NewFile> {
         include_str!("family/junk")
     );
     vec![
-        NewFile::new("rootfs/etc/motd", answers.fill(include_str!("family/motd"))),
+        NewFile::new(MOTD, answers.fill(include_str!("family/motd"))),
         NewFile::new(IGNORE, ignore),
         NewFile::new(BASE, answers.fill(include_str!("family/Dockerfile.base"))),
         NewFile::new(
@@ -225,8 +225,13 @@ pub fn files_beside(answers: &Answers, adopted: &Adopted) -> Vec<NewFile> {
         versions.push_str(
             "\n# These build arguments float. Say where each comes from, and list it in `versions` of the image that uses it.\n# [versions]\n",
         );
-        for name in &adopted.floating {
-            let _ = writeln!(versions, "# {name} = {{ npm = \"…\" }}");
+        for (name, default) in &adopted.floating {
+            let source = if name.ends_with("_REF") {
+                format!("{{ git = \"https://…\", ref = \"{default}\" }}")
+            } else {
+                "{ npm = \"…\" }".to_owned()
+            };
+            let _ = writeln!(versions, "# {name} = {source}");
         }
     }
     let smoke = if adopted.smoke_takes_variant {

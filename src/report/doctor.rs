@@ -85,7 +85,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
     };
     let verdict = match diagnosis.worst() {
         Status::Ok => "ready",
-        Status::Warning => "ready, with a warning",
+        Status::Warning => "ready, with warnings",
         Status::Error => "not ready",
     };
     format!(

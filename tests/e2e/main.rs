@@ -11,7 +11,9 @@
 
 mod classic;
 mod commands;
+mod doctor;
 mod failures;
+mod init;
 mod interrupt;
 mod kill;
 mod options;
