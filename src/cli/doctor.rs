@@ -11,7 +11,12 @@ use futures_util::StreamExt as _;
 use std::io::IsTerminal as _;
 
 pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
-    let (family, first) = family(session)?;
+    let (mut family, first) = family(session)?;
+    if let Some(family) = &mut family {
+        // What is set on the command line need not be asked for.
+        let set = |name: &str| session.global.sets.iter().any(|(known, _)| known == name);
+        family.versions.retain(|name, _| !set(name));
+    }
     let columns = columns();
     let mut checks = Vec::new();
     let mut found = |check: Check| {

@@ -17,7 +17,7 @@ pub enum Kind {
     /// A platform: whether the builder runs programs for it.
     Platform,
     /// A platform that is tested: whether the engine, which is not the builder, runs programs for it.
-    SmokePlatform,
+    Smoke,
     /// Free space.
     Disk,
     /// Where the credentials come from.
@@ -42,7 +42,7 @@ impl Kind {
             Self::Buildx => "buildx",
             Self::Builder => "builder",
             Self::Platform => "platform",
-            Self::SmokePlatform => "smoke-platform",
+            Self::Smoke => "smoke",
             Self::Disk => "disk",
             Self::Credentials => "credentials",
             Self::Registry => "registry",

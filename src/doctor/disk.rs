@@ -99,7 +99,7 @@ pub(super) fn judge(places: &[Place]) -> Vec<Check> {
                     place.path.display(),
                     place.what
                 );
-                checks.push(Check::warning(Kind::Disk, message));
+                checks.push(Check::warning(Kind::Disk, message).mend("see which mount it is on: `df`"));
                 continue;
             }
         };

@@ -94,7 +94,7 @@ fn context(program: &[u8]) -> std::io::Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-/// The verdict on a platform that is built for ([`Kind::Platform`]), or tested on another machine than it is built on ([`Kind::SmokePlatform`]).
+/// The verdict on a platform that is built for ([`Kind::Platform`]), or tested on another machine than it is built on ([`Kind::Smoke`]).
 pub(super) fn judge(kind: Kind, facts: &Facts) -> Check {
     let Facts { platform, .. } = facts;
     let does = if kind == Kind::Platform {

@@ -215,7 +215,8 @@ pub(super) fn judge_buildx(answer: &Answer) -> Check {
         Some(known) if known < TESTED_BUILDX => Check::warning(Kind::Buildx, message)
             .mend("0.20 is the oldest that splitbase is tested with: update the plugin"),
         Some(_) => Check::ok(Kind::Buildx, message),
-        None => Check::warning(Kind::Buildx, "its version could not be read"),
+        None => Check::warning(Kind::Buildx, "its version could not be read")
+            .mend("see what `docker buildx version` says: 0.20 or later is needed"),
     }
 }
 

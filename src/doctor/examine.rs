@@ -129,7 +129,7 @@ async fn platforms(
         tested.sort();
         tested.dedup();
         trials.extend(tested.into_iter().map(|platform| Trial {
-            kind: Kind::SmokePlatform,
+            kind: Kind::Smoke,
             platform,
             builder: Some(context),
             listed: None,

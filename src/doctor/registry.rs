@@ -55,12 +55,14 @@ pub(super) async fn ask(
     }
 }
 
-fn failed(kind: Kind, error: &TargetError) -> Check {
-    let check = Check::error(kind, error.to_string());
-    match error.hints.first() {
-        Some(hint) => check.mend(hint.clone()),
-        None => check,
-    }
+fn failed(kind: Kind, error: &TargetError, host: &str) -> Check {
+    let hint = error.hints.first().cloned();
+    let hint = hint.unwrap_or_else(|| {
+        format!(
+            "see whether {host} is well, and whether this machine reaches it (HTTPS_PROXY and NO_PROXY count)"
+        )
+    });
+    Check::error(kind, error.to_string()).mend(hint)
 }
 
 /// The verdict on reading.
@@ -68,7 +70,7 @@ pub(super) fn judge(facts: &Facts) -> Check {
     let Facts { repository, .. } = facts;
     let reached = match &facts.reached {
         Ok(reached) => reached,
-        Err(error) => return failed(Kind::Registry, error),
+        Err(error) => return failed(Kind::Registry, error, repository.host()),
     };
     match &reached.readable {
         Ok(true) => Check::ok(Kind::Registry, format!("`{repository}` can be read")),
@@ -83,7 +85,7 @@ pub(super) fn judge(facts: &Facts) -> Check {
                 "answers; `{repository}` can be pushed to, and cannot be read as long as it is not there"
             ),
         ),
-        Err(error) => failed(Kind::Registry, error),
+        Err(error) => failed(Kind::Registry, error, repository.host()),
     }
 }
 
@@ -117,9 +119,6 @@ pub(super) fn judge_push(facts: &Facts) -> Check {
         (Some(405), _) => check.mend(format!(
             "{host} is read-only: a mirror or cache, or in maintenance; name a registry that takes uploads (`--repository`)"
         )),
-        _ => match error.hints.first() {
-            Some(hint) => check.mend(hint.clone()),
-            None => check,
-        },
+        _ => failed(Kind::Push, error, host),
     }
 }

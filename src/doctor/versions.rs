@@ -37,21 +37,27 @@ fn judge(name: &str, source: &VersionSource, answer: Option<&Result<Resolved, Ve
                 source_text(source),
                 PATIENCE.as_secs()
             ),
-        ),
+        )
+        .mend(mend_entry(name)),
         Some(Err(error)) => {
-            let check = Check::error(Kind::Version, error.to_string());
-            match error.hints.first().cloned() {
-                Some(hint) => check.mend(hint),
-                None => check,
-            }
+            let hint = error.hints.first().cloned();
+            let hint = hint.unwrap_or_else(|| mend_entry(name));
+            Check::error(Kind::Version, error.to_string()).mend(hint)
         }
         Some(Ok(resolved)) => {
             let message = format!("{} from {}", resolved.version, resolved.source);
             match resolved.warnings.first() {
-                Some(warning) => Check::warning(Kind::Version, format!("{message}: {warning}")),
+                Some(warning) => Check::warning(Kind::Version, format!("{message}: {warning}"))
+                    .mend("name another package or version in `[versions]`"),
                 None => Check::ok(Kind::Version, message),
             }
         }
     };
     check.on(name)
+}
+
+fn mend_entry(name: &str) -> String {
+    format!(
+        "see whether its source in `[versions]` is right and can be reached; `--set {name}=VERSION` does without it"
+    )
 }

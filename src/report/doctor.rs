@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// Columns of the status and of the name of a check, with the blanks behind them.
 const STATUS: usize = 9;
-const WORD: usize = 16;
+const WORD: usize = 13;
 /// Columns that a message gets at least, however narrow the terminal.
 const NARROWEST: usize = 30;
 
@@ -113,4 +113,59 @@ fn wrap(line: &str, room: Option<usize>) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Kind;
+
+    fn sick() -> Check {
+        Check {
+            check: Kind::Platform,
+            subject: Some("linux/s390x".to_owned()),
+            status: Status::Error,
+            message: "does not run here,\x1b[31m and is not emulated: builds for it fail".to_owned(),
+            mend: Some(
+                "install an emulator, or name a builder that has such a machine (`--builder`)".to_owned(),
+            ),
+        }
+    }
+
+    fn bare(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_check_fits_the_terminal() {
+        insta::assert_snapshot!(bare(&check(&sick(), Some(60))), @r"
+        error    platform     linux/s390x  does not run here, and is
+                              not emulated: builds for it fail
+                              hint: install an emulator, or name a
+                              builder that has such a machine
+                              (`--builder`)
+        ");
+        for line in bare(&check(&sick(), Some(60))).lines() {
+            assert!(text::width(line) <= 60, "{line}");
+        }
+        // Nothing is wrapped in a file, and not to nothing on a terminal that is too narrow.
+        assert_eq!(bare(&check(&sick(), None)).lines().count(), 2);
+        assert!(bare(&check(&sick(), Some(1))).lines().count() < 9);
+    }
+
+    #[test]
+    fn the_verdict_counts() {
+        let ok = || Check::of_family("x", Status::Ok, None);
+        let odd = || Check::of_family("x", Status::Warning, None);
+        let said = |checks| bare(&diagnosis(&Diagnosis::new(checks)));
+        assert_eq!(said(vec![ok(), ok()]), "\nready: 2 ok, 0 warnings, 0 errors\n");
+        assert_eq!(
+            said(vec![ok(), odd()]),
+            "\nready, with warnings: 1 ok, 1 warning, 0 errors\n"
+        );
+        assert_eq!(
+            said(vec![sick(), odd()]),
+            "\nnot ready: 0 ok, 1 warning, 1 error\n"
+        );
+    }
 }

@@ -203,3 +203,50 @@ fn e2e_init_uses_dockerfiles_that_are_there() {
         assert!(files(&format!("{repository}:{tag}")).contains(kind), "{tag}");
     }
 }
+
+/// On a terminal, that `script` makes, a person is asked; in CI nobody is.
+#[test]
+fn e2e_init_asks_a_person_and_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = folder.path().join("answers");
+    std::fs::write(&answers, "No Name\nasked\n\nlinux/arm64\nbase, big\n\n").unwrap();
+    let asked = |environment: &[(&str, &str)], dir: &str| {
+        let command = format!("'{}' init {dir}", env!("CARGO_BIN_EXE_splitbase"));
+        let output = std::process::Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .current_dir(folder.path())
+            .env_remove("CI")
+            .envs(environment.iter().copied())
+            .stdin(std::fs::File::open(&answers).unwrap())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}");
+        (
+            said,
+            std::fs::read_to_string(folder.path().join(dir).join("variants.toml")).unwrap(),
+        )
+    };
+    let (said, written) = asked(&[], "one");
+    for text in [
+        "name of the family [one]",
+        "a variant name",
+        "repository that its tags go to [localhost:5000/asked]",
+        "[debian:trixie-slim]",
+    ] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    for text in [
+        "\"asked\"",
+        "\"localhost:5000/asked\"",
+        "[\"linux/arm64\"]",
+        "[variants.big]",
+    ] {
+        assert!(written.contains(text), "{text}: {written}");
+    }
+    let (said, written) = asked(&[("CI", "true")], "two");
+    assert!(
+        !said.contains("name of the family") && written.contains("\"two\""),
+        "{said}{written}"
+    );
+}
