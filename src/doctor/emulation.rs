@@ -125,7 +125,11 @@ pub(super) fn judge(kind: Kind, facts: &Facts) -> Check {
             kind,
             format!("a build that runs one tiny program for it fails: {why}"),
         )
-        .mend("`docker buildx build` of any Dockerfile with a RUN will show more"),
+        .mend(if why.contains("to switch to context") {
+            "a docker context is chosen with DOCKER_CONTEXT or `docker context use`, not as a builder"
+        } else {
+            "`docker buildx build` of any Dockerfile with a RUN will show more"
+        }),
         Outcome::TimedOut => {
             let seconds = PATIENCE.as_secs();
             Check::error(

@@ -1,7 +1,7 @@
 //! `doctor` on a real engine and registry, well and ill.
 
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{AMD64, ARM64, Family, Registry, Run, Splitbase, docker};
+use crate::support::{AMD64, ARM64, Family, Registry, Run, Splitbase, classic_host, docker, program};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -412,4 +412,99 @@ fn e2e_doctor_does_not_wait_for_what_hangs() {
     found(&document, "registry", "error", "did not answer in time", "");
     assert!(run.took < Duration::from_secs(40), "{:?}", run.took);
     drop(socket);
+}
+
+/// A builder that is not the engine's own builds, and the engine tests: each is tried. Such builders need an image from outside, so that here
+/// the engine's own builder goes by another name.
+#[test]
+fn e2e_doctor_tries_the_engine_too_where_another_one_builds() {
+    let registry = Registry::start();
+    let family = Family::for_both(&registry);
+    let real = String::from_utf8(program("sh", &["-c", "command -v docker"])).unwrap();
+    let log = family.path("docker.log");
+    let script = format!(
+        r#"#!/bin/sh
+echo "$*" >>'{log}'
+case "$*" in
+    "buildx inspect"*)
+        printf 'Name: big\nDriver: docker-container\n\nNodes:\nName: big0\nStatus: running\nPlatforms: linux/amd64, linux/arm64\n'
+        exit ;;
+    *--builder=big*)
+        for arg; do
+            shift
+            [ "$arg" = --builder=big ] || set -- "$@" "$arg"
+        done ;;
+esac
+exec {real} "$@"
+"#,
+        log = log.display(),
+        real = real.trim()
+    );
+    family.write_script("tools/docker", script);
+    let path = format!(
+        "{}:{}",
+        family.path("tools").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let (document, _) = doctor(&family.splitbase().env("PATH", path), 0, &["--builder", "big"]);
+    found(&document, "builder", "ok", "`big`, driver docker-container", "");
+    for kind in ["platform", "smoke"] {
+        let checks = of(&document, kind);
+        let subjects: Vec<_> = checks
+            .iter()
+            .map(|check| check["subject"].as_str().unwrap())
+            .collect();
+        assert_eq!(subjects, [AMD64, ARM64], "{kind}");
+        says(checks[1], "ok", "runs", "");
+    }
+    let log = family.read("docker.log");
+    let on = |builder: &str| log.matches(&format!("--builder={builder} ")).count();
+    assert_eq!((on("big"), on("default")), (2, 2), "{log}");
+}
+
+/// buildx lists docker contexts among its builders, and refuses to use them by name.
+#[test]
+fn e2e_doctor_finds_that_a_context_is_no_builder() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    family.write("docker/config.json", "{}");
+    let config = family.path("docker").display().to_string();
+    let endpoint = format!("host={}", classic_host());
+    docker(&[
+        "--config",
+        &config,
+        "context",
+        "create",
+        "elsewhere",
+        "--docker",
+        &endpoint,
+    ]);
+    let splitbase = family.splitbase().env("DOCKER_CONFIG", &config);
+    let (document, _) = doctor(&splitbase, 1, &["--builder", "elsewhere"]);
+    found(
+        &document,
+        "platform",
+        "error",
+        "switch to context",
+        "DOCKER_CONTEXT",
+    );
+    let (document, _) = doctor(&splitbase.env("DOCKER_CONTEXT", "elsewhere"), 0, &[]);
+    found(&document, "engine", "ok", "context elsewhere", "");
+    found(&document, "builder", "warning", "`elsewhere`", "");
+    found(&document, "platform", "ok", "runs natively", "");
+}
+
+#[test]
+fn e2e_doctor_can_be_interrupted() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    let socket = std::os::unix::net::UnixListener::bind(family.path("docker.sock")).unwrap();
+    let host = format!("unix://{}", family.path("docker.sock").display());
+    let running = family.splitbase().env("DOCKER_HOST", host).start(&["doctor"]);
+    // The engine's first answer is waited for.
+    let _connection = socket.accept().unwrap();
+    running.signal(rustix::process::Signal::INT);
+    let run = running.wait().expect(130);
+    run.says("interrupted");
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
 }
