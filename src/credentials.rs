@@ -187,6 +187,58 @@ impl Credentials {
     }
 }
 
+/// Where the credentials for a host come from. Says nothing of what they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// `SPLITBASE_USERNAME` and `SPLITBASE_PASSWORD`.
+    Variables,
+    /// A credential helper of docker: `docker-credential-NAME`.
+    Helper(String),
+    /// `auths` of docker's `config.json`, which is this file.
+    File(PathBuf),
+    /// There are none: the registry is asked anonymously.
+    Nowhere,
+}
+
+impl Credentials {
+    /// Where the credentials for a registry come from. Asks for them, to know whether there are any.
+    ///
+    /// # Errors
+    /// They are there, but cannot be got at.
+    pub async fn source(&self, host: &str) -> Result<CredentialSource, CredentialsError> {
+        let host = host.to_lowercase();
+        if self.for_host(&host).await?.is_none() {
+            return Ok(CredentialSource::Nowhere);
+        }
+        if self.0.given.contains_key(&host) {
+            return Ok(CredentialSource::Variables);
+        }
+        let Some(file) = self.0.config.clone() else {
+            return Ok(CredentialSource::Nowhere);
+        };
+        Ok(match helper(&file, &host) {
+            Some(name) => CredentialSource::Helper(name),
+            None => CredentialSource::File(file),
+        })
+    }
+}
+
+/// The helper that docker's configuration names for a host.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "docker's login state is this module's to read"
+)]
+fn helper(config: &Path, host: &str) -> Option<String> {
+    let text = std::fs::read_to_string(config).ok()?;
+    let config: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let name = |value: &serde_json::Value| value.as_str().filter(|name| !name.is_empty()).map(str::to_owned);
+    let own = config.get("credHelpers");
+    keys(host)
+        .into_iter()
+        .find_map(|key| own?.get(key).and_then(name))
+        .or_else(|| config.get("credsStore").and_then(name))
+}
+
 fn check(config: &Path) -> String {
     format!(
         "check `auths`, `credsStore` and `credHelpers` in `{}`",

@@ -91,10 +91,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "doctor",
+        &[
+            "buildx",
+            "config",
+            "credentials",
+            "domain",
+            "environment",
+            "facts",
+            "process",
+            "target",
+            "versions",
+        ],
+    ),
+    ("init", &["domain", "environment", "inputs", "process"]),
+    (
         "report",
         &[
             "clock",
             "config",
+            "doctor",
             "domain",
             "environment",
             "execute",

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::domain::{Platform, Repository, TargetRef, VariantName, Version};
+use crate::init::BaseImage;
 use crate::plan::Rebuild;
 use crate::report::{ColorMode, ProgressMode};
 use camino::Utf8PathBuf;
@@ -28,6 +29,9 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The family's file, where none is named.
+pub const FILE: &str = "variants.toml";
+
 /// Flags of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Flags of every command")]
@@ -38,7 +42,7 @@ pub struct Global {
         long,
         global = true,
         env = "SPLITBASE_FILE",
-        default_value = "variants.toml",
+        default_value = FILE,
         value_name = "PATH"
     )]
     pub file: Utf8PathBuf,
@@ -51,6 +55,7 @@ pub struct Global {
     /// Only this variant (and the base); may be given more than once
     #[arg(
         long = "variant",
+        alias = "variants",
         global = true,
         env = "SPLITBASE_VARIANTS",
         value_delimiter = ',',
@@ -60,6 +65,7 @@ pub struct Global {
     /// Only this platform; may be given more than once
     #[arg(
         long = "platform",
+        alias = "platforms",
         global = true,
         env = "SPLITBASE_PLATFORMS",
         value_delimiter = ',',
@@ -131,6 +137,10 @@ pub enum Command {
     Smoke(SmokeArgs),
     /// Show what floating versions resolve to
     Resolve(ResolveArgs),
+    /// Check engine, builder, emulation, registry, disk, clock and version sources
+    Doctor,
+    /// Write a family to start from
+    Init(InitArgs),
     /// Print the JSON schema of variants.toml
     Schema,
 }
@@ -289,6 +299,20 @@ pub struct ResolveArgs {
     /// Write variants.lock
     #[arg(long, env = "SPLITBASE_WRITE")]
     pub write: bool,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder
+    #[arg(default_value = ".")]
+    pub dir: Utf8PathBuf,
+    /// The family's name; falls back to that of the folder
+    #[arg(long, env = "SPLITBASE_NAME", value_name = "NAME")]
+    pub name: Option<VariantName>,
+    /// What the base is built from
+    #[arg(long, alias = "from", env = "SPLITBASE_BASE_IMAGE", value_name = "IMAGE")]
+    pub base_image: Option<BaseImage>,
 }
 
 fn set(text: &str) -> Result<(String, String), String> {

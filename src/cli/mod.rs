@@ -2,8 +2,10 @@
 
 pub mod args;
 mod build;
+mod doctor;
 mod failure;
 mod hash;
+mod init;
 mod plan;
 mod promote;
 mod release;
@@ -90,6 +92,8 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Build(args) => build::build(&session, args).await,
             Command::Smoke(args) => build::smoke(&session, args).await,
             Command::Resolve(args) => resolve::run(&session, args).await,
+            Command::Doctor => doctor::run(&session).await,
+            Command::Init(args) => init::run(&session, args).await,
             Command::Schema => Ok(ExitCode::Done),
         }
     };

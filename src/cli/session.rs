@@ -82,6 +82,11 @@ impl Session {
 
     /// Reads the family's file; warnings are told.
     pub(super) fn family(&self) -> Result<Family, Failure> {
+        Ok(self.load()?)
+    }
+
+    /// As [`Session::family`], with what is wrong as data.
+    pub(super) fn load(&self) -> Result<Family, config::ConfigErrors> {
         let platforms = (!self.global.platforms.is_empty()).then(|| self.global.platforms.clone());
         let overrides = Overrides {
             repository: self.global.repository.clone(),
@@ -161,22 +166,26 @@ impl Session {
         Registry::new(family.retry.clone(), credentials, Arc::new(observer))
     }
 
-    /// What gathering facts needs.
-    pub(super) fn world<'a>(&'a self, family: &Family, target: &'a Place) -> World<'a, Place> {
+    /// What asking version sources needs.
+    pub(super) fn versions(&self, family: &Family) -> versions::Context {
         let sink = self.sink();
         let notice = move |message: String| sink.event(&Event::Warning { step: None, message });
-        let versions = versions::Context::new(
+        versions::Context::new(
             family.root.clone(),
             self.environment.clone(),
             family.retry.clone(),
             self.cancel.clone(),
             Arc::new(notice),
-        );
+        )
+    }
+
+    /// What gathering facts needs.
+    pub(super) fn world<'a>(&'a self, family: &Family, target: &'a Place) -> World<'a, Place> {
         World {
             target,
             builder: self.builder(),
             environment: &self.children,
-            versions,
+            versions: self.versions(family),
             cancel: self.cancel.clone(),
         }
     }

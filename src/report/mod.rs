@@ -7,6 +7,7 @@
 //! elsewhere goes through [`text::clean`] first.
 
 mod actions;
+mod doctor;
 mod frame;
 mod github;
 mod json;
@@ -29,6 +30,7 @@ mod fixture;
 #[cfg(test)]
 mod terminal;
 
+pub use doctor::{check, diagnosis};
 pub use github::{GithubError, Outputs, outputs_of_plan, outputs_of_report, publish};
 pub use json::{EVENT_SCHEMA, JsonLines};
 pub use live::Live;

@@ -11,8 +11,10 @@
 
 mod classic;
 mod commands;
+mod doctor;
 mod elsewhere;
 mod failures;
+mod init;
 mod interrupt;
 mod kill;
 mod layout;

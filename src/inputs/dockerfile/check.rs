@@ -46,6 +46,14 @@ const FLOATING: [&str; 9] = [
     "latest", "main", "master", "head", "stable", "next", "edge", "nightly", "*",
 ];
 
+/// Whether a build argument's value means something else tomorrow.
+#[must_use]
+pub fn floats(value: &str) -> bool {
+    FLOATING
+        .iter()
+        .any(|floating| value.eq_ignore_ascii_case(floating))
+}
+
 /// All that is wrong, sorted by line.
 #[must_use]
 pub fn check(checks: &Checks<'_>) -> Vec<Problem> {
@@ -87,11 +95,7 @@ fn floating_defaults(checks: &Checks<'_>, problems: &mut Vec<Problem>) {
             let covered = checks.scope.args.is_some_and(|args| args.contains_key(name))
                 || checks.versions.iter().any(|version| version == name)
                 || checks.scope.base_arg == Some(name);
-            if covered
-                || !FLOATING
-                    .iter()
-                    .any(|floating| value.eq_ignore_ascii_case(floating))
-            {
+            if covered || !floats(value) {
                 continue;
             }
             problems.push(checks.problem(

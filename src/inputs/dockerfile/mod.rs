@@ -5,7 +5,7 @@ mod expand;
 mod parse;
 mod references;
 
-pub use check::{Checks, Problem, check, needs_paths};
+pub use check::{Checks, Problem, check, floats, needs_paths};
 pub use expand::{Variables, expand};
 pub use parse::{Dockerfile, Instruction};
 pub use references::{Reference, References, Role, Scope, references};

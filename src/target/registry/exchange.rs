@@ -137,7 +137,7 @@ impl Answer {
     }
 
     /// The error that this answer is.
-    async fn into_error(mut self, operation: &Operation) -> TargetError {
+    pub(super) async fn into_error(mut self, operation: &Operation) -> TargetError {
         let mut body = Vec::new();
         // A body that breaks off still says something.
         while let Ok(Some(chunk)) = self.response.chunk().await {
@@ -190,7 +190,11 @@ impl Registry {
     }
 
     /// One try with any outcome. Authenticates as the registry asks for it, and gets a fresh token once where one is refused.
-    async fn exchange(&self, operation: &Operation, request: &Request<'_>) -> Result<Answer, TargetError> {
+    pub(super) async fn exchange(
+        &self,
+        operation: &Operation,
+        request: &Request<'_>,
+    ) -> Result<Answer, TargetError> {
         let (host, path) = (request.repository.host(), request.repository.path());
         let (http, auth) = (&self.0.http, &self.0.auth);
         let mut authenticated = false;

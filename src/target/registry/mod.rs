@@ -10,10 +10,12 @@ mod http;
 mod layer;
 mod presence;
 mod push;
+mod reach;
 mod retry;
 #[cfg(test)]
 mod tests;
 
+pub use reach::Reached;
 pub use retry::{Observer, RetryNotice};
 
 use crate::config::Retry;
@@ -123,6 +125,25 @@ impl Registry {
             .get_or_try_init(|| self.probe_push(repository))
             .await
             .copied()
+    }
+}
+
+/// For `doctor`, which wants to know more than yes and no.
+impl Registry {
+    /// Opens an upload and cancels it.
+    ///
+    /// # Errors
+    /// The registry does not let this account, or could not be asked.
+    pub async fn try_push(&self, repository: &Repository) -> Result<(), TargetError> {
+        self.open_and_cancel(repository).await
+    }
+
+    /// Asks for the tags of a repository: whether the registry answers, and whether this account may read.
+    ///
+    /// # Errors
+    /// The registry did not answer, or is in trouble itself.
+    pub async fn reach(&self, repository: &Repository) -> Result<Reached, TargetError> {
+        self.ask_for_tags(repository).await
     }
 }
 

@@ -134,11 +134,20 @@ impl Registry {
         let _ = self.checked(operation, &delete).await;
     }
 
-    /// Opens an upload and cancels it.
+    /// Whether an upload can be opened.
     pub(super) async fn probe_push(&self, repository: &Repository) -> Result<bool, TargetError> {
+        match self.open_and_cancel(repository).await {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.status, Some(401 | 403 | 404)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens an upload and cancels it.
+    pub(super) async fn open_and_cancel(&self, repository: &Repository) -> Result<(), TargetError> {
         let attempted = format!("ask whether this account may push to `{repository}`");
         let operation = Operation::on(repository, attempted, false);
-        let opened = self
+        let url = self
             .retrying(|| async {
                 let answer = self.open_upload(&operation, repository).await?;
                 if answer.status != reqwest::StatusCode::ACCEPTED {
@@ -146,15 +155,9 @@ impl Registry {
                 }
                 location(&operation, &answer)
             })
-            .await;
-        match opened {
-            Ok(url) => {
-                self.cancel_upload(&operation, repository, url).await;
-                Ok(true)
-            }
-            Err(error) if matches!(error.status, Some(401 | 403 | 404)) => Ok(false),
-            Err(error) => Err(error),
-        }
+            .await?;
+        self.cancel_upload(&operation, repository, url).await;
+        Ok(())
     }
 }
 

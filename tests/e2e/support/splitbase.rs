@@ -40,7 +40,8 @@ pub struct Running {
 }
 
 impl Splitbase {
-    pub(super) fn new(folder: &Path) -> Self {
+    /// In this folder.
+    pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
             environment: BTreeMap::new(),
