@@ -29,7 +29,7 @@ pub struct Cli {
 }
 
 /// Flags of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Flags of every command")]
 pub struct Global {
     /// The family's file
@@ -126,8 +126,12 @@ pub enum Command {
     Smoke(SmokeArgs),
     /// Show what floating versions resolve to
     Resolve(ResolveArgs),
+    /// Write the workflows of Gitea and GitHub that release the family
+    Ci(CiArgs),
     /// Print the JSON schema of variants.toml
     Schema,
+    /// Print the script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
 }
 
 /// What a release may be told.
@@ -160,6 +164,7 @@ pub struct Wishes {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// The release; falls back to the pushed tag in CI
+    #[arg(env = "SPLITBASE_VERSION")]
     pub version: Option<Version>,
     /// What the release may be told
     #[command(flatten)]
@@ -190,6 +195,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct ReleaseArgs {
     /// The release; falls back to the pushed tag in CI
+    #[arg(env = "SPLITBASE_VERSION")]
     pub version: Option<Version>,
     /// What the release may be told
     #[command(flatten)]
@@ -276,6 +282,58 @@ pub struct ResolveArgs {
     /// Write variants.lock
     #[arg(long, env = "SPLITBASE_WRITE")]
     pub write: bool,
+}
+
+/// `ci`.
+#[derive(Debug, Args)]
+pub struct CiArgs {
+    /// Of which forge; without it, of those that have some already, or else of both
+    #[arg(long, env = "SPLITBASE_FORGE", value_enum)]
+    pub forge: Option<ForgeChoice>,
+    /// Write nothing; show what differs, and exit with 1 where something does
+    #[arg(long, env = "SPLITBASE_CHECK")]
+    pub check: bool,
+    /// Overwrite workflows that were changed by hand, or come from elsewhere
+    #[arg(long, env = "SPLITBASE_FORCE", conflicts_with = "check")]
+    pub force: bool,
+    /// The label of the runner [default: ubuntu-latest]
+    #[arg(long, env = "SPLITBASE_RUNNER", value_name = "LABEL")]
+    pub runner: Option<String>,
+    /// The image that jobs run in: it has git, docker with buildx, and splitbase
+    #[arg(long, env = "SPLITBASE_CONTAINER", value_name = "IMAGE")]
+    pub container: Option<String>,
+    /// The action that installs splitbase: OWNER/REPOSITORY@COMMIT, or ./
+    #[arg(long, env = "SPLITBASE_ACTION", value_name = "ACTION")]
+    pub action: Option<String>,
+}
+
+/// Whose workflows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ForgeChoice {
+    /// .gitea/workflows
+    Gitea,
+    /// .github/workflows
+    Github,
+    /// One of each
+    Both,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: CompletionShell,
+}
+
+/// Shells that can be completed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompletionShell {
+    /// source <(splitbase completions bash)
+    Bash,
+    /// splitbase completions zsh >"${fpath[1]}/_splitbase"
+    Zsh,
+    /// splitbase completions fish | source
+    Fish,
 }
 
 fn set(text: &str) -> Result<(String, String), String> {

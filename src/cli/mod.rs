@@ -2,8 +2,11 @@
 
 pub mod args;
 mod build;
+mod ci;
+mod completions;
 mod failure;
 mod hash;
+mod help;
 mod plan;
 mod promote;
 mod release;
@@ -16,7 +19,7 @@ use crate::domain::ExitCode;
 use crate::environment::Environment;
 use crate::report::Output;
 use args::{Cli, Command};
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use failure::Failure;
 use session::Session;
 use std::ffi::OsString;
@@ -25,7 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs one command to its end.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let matches = help::command(&environment, &args).try_get_matches_from(args);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results; everything else is misuse.
@@ -38,8 +43,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         }
     };
     let stderr = Output::stderr(&environment, cli.global.color);
-    if matches!(cli.command, Command::Schema) {
-        let written = schema(cli.global, environment);
+    // What is asked for by editors and shells, often, needs no runtime and waits for nothing.
+    let at_once = match &cli.command {
+        Command::Schema | Command::Completions(_) => {
+            Some(at_once(cli.global.clone(), environment.clone(), &cli.command))
+        }
+        _ => None,
+    };
+    if let Some(written) = at_once {
         return written.unwrap_or_else(|failure| {
             failure.tell(&stderr);
             failure.exit_code
@@ -67,10 +78,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     })
 }
 
-/// The schema is asked for by editors, often: it needs no runtime and waits for nothing.
-fn schema(global: args::Global, environment: Environment) -> Result<ExitCode, Failure> {
+fn at_once(global: args::Global, environment: Environment, command: &Command) -> Result<ExitCode, Failure> {
     let session = Session::new(global, environment, CancellationToken::new())?;
-    session.json(&config::json_schema())?;
+    match command {
+        Command::Completions(args) => completions::run(&session, args),
+        _ => session.json(&config::json_schema())?,
+    }
     Ok(ExitCode::Done)
 }
 
@@ -88,7 +101,8 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Build(args) => build::build(&session, args).await,
             Command::Smoke(args) => build::smoke(&session, args).await,
             Command::Resolve(args) => resolve::run(&session, args).await,
-            Command::Schema => Ok(ExitCode::Done),
+            Command::Ci(args) => ci::run(&session, args),
+            Command::Schema | Command::Completions(_) => Ok(ExitCode::Done),
         }
     };
     tokio::pin!(command);
