@@ -1,5 +1,6 @@
 //! What the family does not say about its workflows. It is kept in their second line, so that nobody has to repeat it.
 
+use crate::domain::Digest;
 use camino::{Utf8Path, Utf8PathBuf};
 
 const LINE: &str = "# Settings:";
@@ -49,9 +50,12 @@ pub enum SettingsError {
         /// Its value.
         value: String,
     },
-    /// It would be whatever the branch or tag points at later.
+    /// It would be whatever a branch or tag points at later, and run with the registry's credentials.
     #[error("write workflows: the action `{0}` is not pinned")]
-    NotPinned(String),
+    ActionNotPinned(String),
+    /// The same for an image.
+    #[error("write workflows: the container `{0}` is not pinned")]
+    ContainerNotPinned(String),
 }
 
 impl SettingsError {
@@ -60,9 +64,10 @@ impl SettingsError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Character { .. } => "letters, digits and any of `. _ - / : @ +` may stand there",
-            Self::NotPinned(_) => {
+            Self::ActionNotPinned(_) => {
                 "name the commit, OWNER/REPOSITORY@<40 hex digits>, or a folder of this repository: ./"
             }
+            Self::ContainerNotPinned(_) => "add its digest: IMAGE:TAG@sha256:<64 hex digits>",
         }
     }
 }
@@ -96,13 +101,17 @@ impl Settings {
         plain("the runner", &settings.runner)?;
         if let Some(container) = &settings.container {
             plain("the container", container)?;
+            let digest = container.rsplit_once('@').map(|(_, digest)| digest.parse::<Digest>());
+            if !matches!(digest, Some(Ok(_))) {
+                return Err(SettingsError::ContainerNotPinned(container.clone()));
+            }
         }
         if let Some(action) = &settings.action {
             plain("the action", action)?;
             let pinned = |commit: &str| commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
             let own = action.starts_with("./");
             if !own && !action.rsplit_once('@').is_some_and(|(_, commit)| pinned(commit)) {
-                return Err(SettingsError::NotPinned(action.clone()));
+                return Err(SettingsError::ActionNotPinned(action.clone()));
             }
         }
         Ok(settings)
