@@ -50,7 +50,7 @@ fn show(lines: &[(char, &str)]) -> String {
             continue;
         }
         if std::mem::take(&mut left_out) {
-            text.push_str(" …\n");
+            text.push_str("…\n");
         }
         let _ = writeln!(text, "{sign}{line}");
     }

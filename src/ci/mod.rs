@@ -50,3 +50,6 @@ pub fn workflows(family: &Family, forge: Forge, settings: &Settings) -> [Workflo
         workflow(validate, &render::validate(family, settings)),
     ]
 }
+
+#[cfg(test)]
+mod tests;

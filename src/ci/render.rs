@@ -150,7 +150,10 @@ fn install(text: &mut String, settings: &Settings) {
         } else {
             ""
         };
-        let _ = write!(text, "      - name: Get splitbase\n        uses: {action}{ignore}\n");
+        let _ = write!(
+            text,
+            "      - name: Get splitbase\n        uses: {action}{ignore}\n"
+        );
     }
 }
 

@@ -101,7 +101,9 @@ impl Settings {
         plain("the runner", &settings.runner)?;
         if let Some(container) = &settings.container {
             plain("the container", container)?;
-            let digest = container.rsplit_once('@').map(|(_, digest)| digest.parse::<Digest>());
+            let digest = container
+                .rsplit_once('@')
+                .map(|(_, digest)| digest.parse::<Digest>());
             if !matches!(digest, Some(Ok(_))) {
                 return Err(SettingsError::ContainerNotPinned(container.clone()));
             }

@@ -24,3 +24,4 @@ mod support;
 mod tested;
 mod traps;
 mod versions;
+mod workflows;
