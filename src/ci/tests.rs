@@ -287,7 +287,8 @@ fn what_was_changed_by_hand_is_known() {
 
 #[test]
 fn a_difference_is_shown_with_what_stands_around_it() {
-    let numbers = |from: u32, to: u32| (from..=to).map(|n| format!("{n}\n")).collect::<String>();
+    let numbers =
+        |from: u32, to: u32| (from..=to).fold(String::new(), |text, n| text + &n.to_string() + "\n");
     let found = format!("{}x\n{}", numbers(1, 9), numbers(11, 20));
     insta::assert_snapshot!(diff(&found, &format!("{}21\n", numbers(1, 20))), @r"
     …

@@ -17,13 +17,13 @@ struct Written {
     standing: Standing,
 }
 
-pub(super) fn run(session: &Session, args: CiArgs) -> Result<ExitCode, Failure> {
+pub(super) fn run(session: &Session, args: &CiArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
     let (top, file) = place(session, &family)?;
     let forges = forges(args.forge, &family, &top, &file)?;
     let mut all = Vec::new();
     for forge in forges {
-        for workflow in workflows(&family, forge, &top, &file, &args)? {
+        for workflow in workflows(&family, forge, &top, &file, args)? {
             let found = read(&top, &workflow.path)?;
             let standing = Standing::of(found.as_deref(), &workflow.text);
             all.push(Written {
@@ -90,7 +90,7 @@ fn forges(
         Some(ForgeChoice::Github) => vec![Forge::Github],
         Some(ForgeChoice::Both) => both,
         None => {
-            let settings = Settings::new(file, None, None, None, None).map_err(unwritable)?;
+            let settings = Settings::new(file, None, None, None, None).map_err(|error| unwritable(&error))?;
             let mut there = both.clone();
             there.retain(|forge| {
                 ci::paths(family, *forge, &settings)
@@ -112,7 +112,7 @@ fn workflows(
 ) -> Result<[Workflow; 2], Failure> {
     let settings = |text: Option<&str>| {
         let (runner, container, action) = (args.runner.clone(), args.container.clone(), args.action.clone());
-        Settings::new(file, runner, container, action, text).map_err(unwritable)
+        Settings::new(file, runner, container, action, text).map_err(|error| unwritable(&error))
     };
     let [release, _] = ci::paths(family, forge, &settings(None)?);
     let found = read(top, &release)?;
@@ -196,11 +196,10 @@ fn tell(session: &Session, all: &[Written], word: impl Fn(Standing) -> &'static 
     Ok(())
 }
 
-fn unwritable(error: SettingsError) -> Failure {
+fn unwritable(error: &SettingsError) -> Failure {
     Failure::new(ExitCode::Usage, error.to_string()).hint(error.hint())
 }
 
-#[expect(clippy::disallowed_methods, reason = "looks for the top of the repository")]
 fn resolved(path: &Path) -> std::io::Result<std::path::PathBuf> {
     std::fs::canonicalize(path)
 }
@@ -224,7 +223,6 @@ fn read(top: &Utf8Path, path: &Utf8Path) -> Result<Option<String>, Failure> {
 }
 
 /// Writes a workflow, whole or not at all.
-#[expect(clippy::disallowed_methods, reason = "`ci` writes workflows")]
 fn write(top: &Utf8Path, workflow: &Workflow) -> Result<(), Failure> {
     use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;

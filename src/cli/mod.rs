@@ -101,7 +101,7 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Build(args) => build::build(&session, args).await,
             Command::Smoke(args) => build::smoke(&session, args).await,
             Command::Resolve(args) => resolve::run(&session, args).await,
-            Command::Ci(args) => ci::run(&session, args),
+            Command::Ci(args) => ci::run(&session, &args),
             Command::Schema | Command::Completions(_) => Ok(ExitCode::Done),
         }
     };
