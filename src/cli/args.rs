@@ -146,7 +146,7 @@ pub struct Wishes {
         long = "rebuild",
         env = "SPLITBASE_REBUILD",
         value_delimiter = ',',
-        value_name = "IMAGE[/PLATFORM]"
+        value_name = "IMAGE"
     )]
     pub rebuild: Vec<Rebuild>,
     /// Resolve floating versions anew, although this release has pinned them
@@ -257,7 +257,7 @@ pub struct BuildArgs {
         long = "rebuild",
         env = "SPLITBASE_REBUILD",
         value_delimiter = ',',
-        value_name = "IMAGE[/PLATFORM]"
+        value_name = "IMAGE"
     )]
     pub rebuild: Vec<Rebuild>,
     /// How it runs
