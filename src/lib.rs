@@ -1,6 +1,7 @@
 //! Releases of families of container images: see `docs/architecture.md`.
 
 pub mod buildx;
+pub mod ci;
 pub mod cli;
 pub mod clock;
 pub mod config;

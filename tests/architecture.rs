@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("environment", &[]),
     ("process", &["environment"]),
     ("config", &["domain", "environment"]),
+    ("ci", &["config", "domain"]),
     ("credentials", &["environment"]),
     ("inputs", &["config", "domain"]),
     (

@@ -33,7 +33,7 @@ pub struct Cli {
 pub const FILE: &str = "variants.toml";
 
 /// Flags of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Flags of every command")]
 pub struct Global {
     /// The family's file
@@ -141,8 +141,12 @@ pub enum Command {
     Doctor,
     /// Write a family to start from
     Init(InitArgs),
+    /// Write the workflows of Gitea and GitHub that release the family
+    Ci(CiArgs),
     /// Print the JSON schema of variants.toml
     Schema,
+    /// Print the script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
 }
 
 /// What a release may be told.
@@ -157,7 +161,7 @@ pub struct Wishes {
         long = "rebuild",
         env = "SPLITBASE_REBUILD",
         value_delimiter = ',',
-        value_name = "IMAGE[/PLATFORM]"
+        value_name = "IMAGE"
     )]
     pub rebuild: Vec<Rebuild>,
     /// Resolve floating versions anew, although this release has pinned them
@@ -175,6 +179,7 @@ pub struct Wishes {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// The release; falls back to the pushed tag in CI
+    #[arg(env = "SPLITBASE_VERSION")]
     pub version: Option<Version>,
     /// What the release may be told
     #[command(flatten)]
@@ -205,6 +210,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct ReleaseArgs {
     /// The release; falls back to the pushed tag in CI
+    #[arg(env = "SPLITBASE_VERSION")]
     pub version: Option<Version>,
     /// What the release may be told
     #[command(flatten)]
@@ -274,7 +280,7 @@ pub struct BuildArgs {
         long = "rebuild",
         env = "SPLITBASE_REBUILD",
         value_delimiter = ',',
-        value_name = "IMAGE[/PLATFORM]"
+        value_name = "IMAGE"
     )]
     pub rebuild: Vec<Rebuild>,
     /// How it runs
@@ -313,6 +319,58 @@ pub struct InitArgs {
     /// What the base is built from
     #[arg(long, alias = "from", env = "SPLITBASE_BASE_IMAGE", value_name = "IMAGE")]
     pub base_image: Option<BaseImage>,
+}
+
+/// `ci`.
+#[derive(Debug, Args)]
+pub struct CiArgs {
+    /// Of which forge; without it, of those that have some already, or else of both
+    #[arg(long, env = "SPLITBASE_FORGE", value_enum)]
+    pub forge: Option<ForgeChoice>,
+    /// Write nothing; show what differs, and exit with 1 where something does
+    #[arg(long, env = "SPLITBASE_CHECK")]
+    pub check: bool,
+    /// Overwrite workflows that were changed by hand, or come from elsewhere
+    #[arg(long, env = "SPLITBASE_FORCE", conflicts_with = "check")]
+    pub force: bool,
+    /// The label of the runner [default: ubuntu-latest]
+    #[arg(long, env = "SPLITBASE_RUNNER", value_name = "LABEL")]
+    pub runner: Option<String>,
+    /// The image that jobs run in: it has git, docker with buildx, and splitbase
+    #[arg(long, env = "SPLITBASE_CONTAINER", value_name = "IMAGE")]
+    pub container: Option<String>,
+    /// The action that installs splitbase: OWNER/REPOSITORY@COMMIT, or ./
+    #[arg(long, env = "SPLITBASE_ACTION", value_name = "ACTION")]
+    pub action: Option<String>,
+}
+
+/// Whose workflows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ForgeChoice {
+    /// .gitea/workflows
+    Gitea,
+    /// .github/workflows
+    Github,
+    /// One of each
+    Both,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: CompletionShell,
+}
+
+/// Shells that can be completed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompletionShell {
+    /// source <(splitbase completions bash)
+    Bash,
+    /// splitbase completions zsh >"${fpath[1]}/_splitbase"
+    Zsh,
+    /// splitbase completions fish | source
+    Fish,
 }
 
 fn set(text: &str) -> Result<(String, String), String> {

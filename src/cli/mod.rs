@@ -2,9 +2,12 @@
 
 pub mod args;
 mod build;
+mod ci;
+mod completions;
 mod doctor;
 mod failure;
 mod hash;
+mod help;
 mod init;
 mod plan;
 mod promote;
@@ -19,7 +22,7 @@ use crate::domain::ExitCode;
 use crate::environment::Environment;
 use crate::report::Output;
 use args::{Cli, Command};
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use failure::Failure;
 use session::Session;
 use std::ffi::OsString;
@@ -28,7 +31,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs one command to its end.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let matches = help::command(&environment, &args).try_get_matches_from(args);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results; everything else is misuse.
@@ -41,8 +46,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         }
     };
     let stderr = Output::stderr(&environment, cli.global.color);
-    if matches!(cli.command, Command::Schema) {
-        let written = schema(cli.global, environment);
+    // What is asked for by editors and shells, often, needs no runtime and waits for nothing.
+    let at_once = match &cli.command {
+        Command::Schema | Command::Completions(_) => {
+            Some(at_once(cli.global.clone(), environment.clone(), &cli.command))
+        }
+        _ => None,
+    };
+    if let Some(written) = at_once {
         return written.unwrap_or_else(|failure| {
             failure.tell(&stderr);
             failure.exit_code
@@ -70,10 +81,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     })
 }
 
-/// The schema is asked for by editors, often: it needs no runtime and waits for nothing.
-fn schema(global: args::Global, environment: Environment) -> Result<ExitCode, Failure> {
+fn at_once(global: args::Global, environment: Environment, command: &Command) -> Result<ExitCode, Failure> {
     let session = Session::new(global, environment, CancellationToken::new())?;
-    session.json(&config::json_schema())?;
+    match command {
+        Command::Completions(args) => completions::run(&session, args),
+        _ => session.json(&config::json_schema())?,
+    }
     Ok(ExitCode::Done)
 }
 
@@ -94,7 +107,8 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Resolve(args) => resolve::run(&session, args).await,
             Command::Doctor => doctor::run(&session).await,
             Command::Init(args) => init::run(&session, args).await,
-            Command::Schema => Ok(ExitCode::Done),
+            Command::Ci(args) => ci::run(&session, &args),
+            Command::Schema | Command::Completions(_) => Ok(ExitCode::Done),
         }
     };
     tokio::pin!(command);

@@ -31,3 +31,4 @@ mod tested;
 mod traps;
 mod validate;
 mod versions;
+mod workflows;

@@ -2,6 +2,7 @@
 
 mod docker_log;
 mod family;
+mod job;
 mod layout;
 mod npm;
 pub mod proxy;
@@ -11,6 +12,7 @@ mod upstream;
 mod witness;
 
 pub use family::Family;
+pub use job::{Job, commit_all};
 pub use layout::Layout;
 pub use npm::Npm;
 pub use registry::{Registry, Request};
