@@ -16,7 +16,7 @@ use crate::plan::{Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::target::Place;
 use crate::target::layout::Layout;
-use crate::target::registry::{Registry, RetryNotice};
+use crate::target::registry::{self, Registry, RetryNotice};
 use crate::versions::{self, Lock};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
@@ -107,17 +107,18 @@ impl Session {
 
     /// The target of this name; makes no folder yet.
     pub(super) fn target(&self, family: &Family, target: &TargetRef) -> Result<Place, Failure> {
-        self.target_of(family, family.repositories(), target)
+        let registry = self.registry(family, registry::Options::default());
+        self.target_of(registry, family, family.repositories(), target)
     }
 
     /// The same, where a layout stands for other repositories than the family's.
     pub(super) fn target_of(
         &self,
+        registry: Registry,
         family: &Family,
         repositories: Vec<Repository>,
         target: &TargetRef,
     ) -> Result<Place, Failure> {
-        let registry = self.registry(family);
         let Some(folder) = target.layout() else {
             return Ok(Place::registry(registry));
         };
@@ -133,7 +134,7 @@ impl Session {
     }
 
     /// The registries, with the user's credentials.
-    fn registry(&self, family: &Family) -> Registry {
+    pub(super) fn registry(&self, family: &Family, options: registry::Options) -> Registry {
         let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
         let sink = self.sink();
         // What fails for one reason fails for many tags in the same moment, and is told once.
@@ -163,7 +164,7 @@ impl Session {
                 pause: delay,
             });
         };
-        Registry::new(family.retry.clone(), credentials, Arc::new(observer))
+        Registry::with_options(family.retry.clone(), credentials, Arc::new(observer), options)
     }
 
     /// What asking version sources needs.

@@ -6,10 +6,11 @@ use super::failure::Failure;
 use super::release::needs_are_there;
 use super::session::Session;
 use crate::config::Family;
-use crate::domain::{ExitCode, Platform, TargetRef};
+use crate::domain::{ExitCode, ImageId, Platform, TargetRef};
 use crate::execute;
 use crate::gather;
-use crate::plan::{self, Goal, Options};
+use crate::plan::{self, Action, Goal, Options, Plan, Step};
+use crate::target::registry::{self, Registry};
 use camino::Utf8PathBuf;
 use std::sync::Arc;
 
@@ -35,21 +36,68 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
         target: target.clone(),
         ..session.options()
     };
-    let pins = session.pins(&family, false)?;
-    let place = session.target_of(&family, validation.family.repositories(), &target)?;
+    let mut pins = session.pins(&family, false)?;
+    let place = session.target_of(
+        registry(session, &family),
+        &family,
+        validation.family.repositories(),
+        &target,
+    )?;
     let world = session.world(&family, &place);
-    let facts = gather::gather(&validation.family, &options, &pins, &world).await?;
-    let plan = plan::plan(&validation.family, &facts, &options)?;
-    needs_are_there(session, &validation.family, &plan)?;
+    let mut validated = validation.family;
+    let mut facts = gather::gather(&validated, &options, &pins, &world).await?;
+    let mut plan = plan::plan(&validated, &facts, &options)?;
+    if let Some(base) = standing_base(session, &family, &plan).await {
+        session.note(&format!("base: {base} stands, and is not built"));
+        validated = plan::on_base(&validated, base);
+        pins.plan = Some((facts.versions, facts.upstream));
+        facts = gather::gather(&validated, &options, &pins, &world).await?;
+        plan = plan::plan(&validated, &facts, &options)?;
+    }
+    needs_are_there(session, &validated, &plan)?;
     let settings = execute::Settings {
         parallel: args.running.parallel.into(),
         fail_fast: args.running.fail_fast,
     };
     let plan = Arc::new(plan);
     let report = session
-        .execute(validation.family, Some(&facts), plan.clone(), place, settings)
+        .execute(validated, Some(&facts), plan.clone(), place, settings)
         .await;
     session.tell(&report, &plan)
+}
+
+/// Registries are only read, and one that does not answer is not waited for: the base can be built from the working tree.
+fn registry(session: &Session, family: &Family) -> Registry {
+    let options = registry::Options {
+        read_only: true,
+        ..registry::Options::default()
+    };
+    session.registry(family, options)
+}
+
+/// The base that this plan would build, where it stands in the family's registry already. `base-latest` does not count: it may be of other
+/// sources.
+async fn standing_base(session: &Session, family: &Family, plan: &Plan) -> Option<String> {
+    let of_base = |step: &&Step| matches!(&step.action, Action::Build(build) if build.image == ImageId::Base);
+    if !plan.steps.iter().any(|step| of_base(&step)) {
+        return None;
+    }
+    let image = plan.images.iter().find(|image| image.image == ImageId::Base)?;
+    let platforms: Vec<Platform> = image
+        .platforms
+        .iter()
+        .map(|there| there.platform.clone())
+        .collect();
+    let mut impatient = family.clone();
+    impatient.retry.attempts = 1;
+    let registry = registry(session, &impatient);
+    match gather::standing_base(&registry, family.work(), &image.identity, &platforms).await {
+        Ok(found) => found,
+        Err(error) => {
+            session.note(&format!("base: built from the working tree: {error}"));
+            None
+        }
+    }
 }
 
 /// The platforms that were asked for, or the builder's own.

@@ -2,6 +2,7 @@
 //! needs allow, and hands [`Facts`](crate::facts::Facts) on to the planner. What could not be found out is an error here, and never a fact.
 
 mod all;
+mod base;
 mod error;
 mod identities;
 mod offline;
@@ -11,6 +12,7 @@ mod sources;
 mod standing;
 
 pub use all::{Pins, World, builder, gather};
+pub use base::standing_base;
 pub use error::{DockerfileProblem, GatherError};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};

@@ -143,7 +143,7 @@ pub(crate) async fn current_tags<T: Target>(
     Ok(try_join_all(found).await?.into_iter().flatten().collect())
 }
 
-async fn current<T: Target>(
+pub(super) async fn current<T: Target>(
     target: &T,
     repository: &Repository,
     tag: &Tag,

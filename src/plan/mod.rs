@@ -27,7 +27,7 @@ pub use step::{
     Action, AliasStep, AssembleStep, BaseUse, BuildStep, RecordStep, SmokeStep, Step, StepId, TagStep,
 };
 
-pub use validation::{Validation, validation};
+pub use validation::{Validation, on_base, validation};
 
 #[cfg(test)]
 mod tests;

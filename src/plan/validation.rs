@@ -65,6 +65,15 @@ pub fn validation(family: &Family, platforms: &[Platform]) -> Option<Validation>
     })
 }
 
+/// The family on top of a base that stands somewhere (`REPOSITORY@DIGEST`), instead of its own.
+#[must_use]
+pub fn on_base(family: &Family, base: String) -> Family {
+    let mut family = family.clone();
+    family.images.retain(|image| image.id != ImageId::Base);
+    family.base_image = Some(base);
+    family
+}
+
 fn nowhere(family: &Family) -> Option<Repository> {
     format!("{NOWHERE}/{}", family.repository.path()).parse().ok()
 }

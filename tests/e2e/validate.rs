@@ -108,6 +108,13 @@ fn e2e_validate_takes_the_base_of_the_working_tree_and_never_a_stale_one() {
     let registry = Registry::start();
     let family = Family::new(&registry);
     family.splitbase().ok(&["release", "v1.0.0"]);
+    // The base of these very sources stands: it is pulled, not built, and the variant is built on it.
+    registry.requests();
+    let run = family.splitbase().ok(&["validate"]);
+    assert_eq!(run.steps_of("build/"), ["build/variant/base/linux-amd64"]);
+    run.says("stands, and is not built");
+    assert_eq!(registry.writes(), []);
+
     // The sources go on; `base-latest` is still the old one.
     let word = unique();
     family.write("marker", format!("{word}\n")).smoke(&format!(
@@ -116,5 +123,19 @@ fn e2e_validate_takes_the_base_of_the_working_tree_and_never_a_stale_one() {
     registry.requests();
     let run = family.splitbase().ok(&["validate"]);
     assert_eq!(run.steps_of("build/base/").len(), 1);
+    assert_eq!(registry.writes(), []);
+}
+
+/// `user` with the password `right`.
+const PASSWORDS: &str = "user:$2b$04$TChPbE9CEmlrb10r.ExMmOBdHhdJ5VvYP0ODLD94/OCqSD/EmlNHu\n";
+
+#[test]
+fn e2e_validate_builds_a_base_that_it_may_not_read() {
+    let registry = Registry::with_passwords(PASSWORDS);
+    let family = Family::new(&registry);
+    let run = family.splitbase().ok(&["validate"]);
+    assert_eq!(run.steps_of("build/base/").len(), 1);
+    run.says("built from the working tree").says("401");
+    // Not even to find out whether it may push.
     assert_eq!(registry.writes(), []);
 }

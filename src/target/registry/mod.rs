@@ -43,6 +43,8 @@ pub struct Options {
     pub read_back: Duration,
     /// Most requests at the same time.
     pub parallel: usize,
+    /// Never open an upload, not even to find out whether this account may push: what is denied then stays unknown.
+    pub read_only: bool,
     /// Hosts (`HOST[:PORT]`) that are spoken to without TLS, besides those on this machine.
     pub plain_http: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl Default for Options {
             request_timeout: Duration::from_secs(60),
             read_back: Duration::from_secs(10),
             parallel: 16,
+            read_only: false,
             plain_http: Vec::new(),
         }
     }
@@ -121,6 +124,9 @@ impl Registry {
     /// # Errors
     /// It could not be found out.
     pub async fn may_push(&self, repository: &Repository) -> Result<bool, TargetError> {
+        if self.0.options.read_only {
+            return Ok(false);
+        }
         once(&self.0.pushable, repository.clone())
             .get_or_try_init(|| self.probe_push(repository))
             .await
