@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("environment", &[]),
     ("process", &["environment"]),
     ("config", &["domain", "environment"]),
-    ("credentials", &["environment"]),
+    ("credentials", &["environment", "process"]),
     ("inputs", &["config", "domain"]),
     (
         "versions",

@@ -4,7 +4,7 @@ use super::args::{Global, OutputFormat};
 use super::failure::Failure;
 use crate::clock;
 use crate::config::{self, Family, Overrides};
-use crate::credentials::Credentials;
+use crate::credentials::{self, Credentials, PrivateConfig};
 use crate::domain::{ExitCode, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
@@ -12,7 +12,7 @@ use crate::execute::{self, Event, Report, Sink};
 use crate::facts::Facts;
 use crate::gather::{Pins, World};
 use crate::inputs::InputEntry;
-use crate::plan::{Options, Plan};
+use crate::plan::{Action, Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::target::registry::{Registry, RetryNotice};
 use crate::versions::{self, Lock};
@@ -205,7 +205,13 @@ impl Session {
         plan: Arc<Plan>,
         registry: Registry,
         settings: execute::Settings,
-    ) -> Report {
+    ) -> Result<Report, Failure> {
+        let login = self.login(&family, &plan)?;
+        let environment = self.environment.for_children();
+        let environment = match &login {
+            Some(login) => login.environment(environment),
+            None => environment,
+        };
         let files: BTreeMap<_, Vec<InputEntry>> = facts
             .map(|facts| {
                 facts
@@ -222,7 +228,7 @@ impl Session {
             files,
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
-            environment: self.environment.for_children(),
+            environment,
             family: Arc::new(family),
         };
         let report = execute::execute(
@@ -236,7 +242,21 @@ impl Session {
         for warning in self.reporter.finish() {
             self.warn(&warning);
         }
-        report
+        Ok(report)
+    }
+
+    /// Docker's configuration with the credential of the variables, where a plan has docker push or pull. What runs that were killed have left goes.
+    fn login(&self, family: &Family, plan: &Plan) -> Result<Option<PrivateConfig>, Failure> {
+        credentials::sweep(&self.environment);
+        let docker = plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Build(_) | Action::Smoke(_)));
+        if !docker {
+            return Ok(None);
+        }
+        PrivateConfig::of(&self.environment, family.repository.host())
+            .map_err(|error| Failure::new(ExitCode::Failed, error.to_string()).hint(error.hint))
     }
 
     /// Tells a report: the table for people or the document, what failed, and what CI wants.
