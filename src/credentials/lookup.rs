@@ -71,6 +71,12 @@ impl Credentials {
         }))
     }
 
+    /// Whether this host's come from variables of this program, and not from docker's login state.
+    #[must_use]
+    pub fn given_for(&self, host: &str) -> bool {
+        self.0.given.contains_key(&host.to_lowercase())
+    }
+
     /// The credential for a registry; `None` means anonymously. May run a credential helper, for at most 20 s.
     ///
     /// # Errors

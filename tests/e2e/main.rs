@@ -14,6 +14,7 @@ mod commands;
 mod failures;
 mod interrupt;
 mod kill;
+mod login;
 mod options;
 mod planning;
 mod publish;
