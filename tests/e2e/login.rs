@@ -361,7 +361,7 @@ fn e2e_what_a_kill_of_everything_leaves_is_swept_away_by_the_next_run() {
     let lock = std::fs::File::open(&alive).unwrap();
     lock.try_lock().unwrap();
     with_variables(&family).ok(&["release", "v1.0.0"]);
-    assert_eq!(private(&family), [alive.clone()]);
+    assert_eq!(private(&family), std::slice::from_ref(&alive));
     drop(lock);
     // A run that needs no login of its own does it too.
     with_variables(&family).ok(&["release", "v1.0.0"]);
