@@ -70,6 +70,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "describe",
+        &[
+            "config",
+            "credentials",
+            "domain",
+            "environment",
+            "record",
+            "target",
+        ],
+    ),
+    (
         "execute",
         &["config", "domain", "facts", "plan", "record", "target"],
     ),
@@ -79,6 +90,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "buildx",
             "clock",
             "config",
+            "describe",
             "domain",
             "environment",
             "execute",

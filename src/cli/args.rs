@@ -126,6 +126,8 @@ pub enum Command {
     Smoke(SmokeArgs),
     /// Show what floating versions resolve to
     Resolve(ResolveArgs),
+    /// Make the repository's page
+    Describe(DescribeArgs),
     /// Print the JSON schema of variants.toml
     Schema,
 }
@@ -276,6 +278,19 @@ pub struct ResolveArgs {
     /// Write variants.lock
     #[arg(long, env = "SPLITBASE_WRITE")]
     pub write: bool,
+}
+
+/// `describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// The release that it shows; falls back to the newest
+    pub version: Option<Version>,
+    /// Write nothing, ask nobody; exit with 1 when the page is not what its template makes
+    #[arg(long, env = "SPLITBASE_CHECK", conflicts_with_all = ["push", "version"])]
+    pub check: bool,
+    /// Push the page to Docker Hub too
+    #[arg(long, env = "SPLITBASE_PUSH")]
+    pub push: bool,
 }
 
 fn set(text: &str) -> Result<(String, String), String> {

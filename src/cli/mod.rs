@@ -2,6 +2,7 @@
 
 pub mod args;
 mod build;
+mod describe;
 mod failure;
 mod hash;
 mod plan;
@@ -87,6 +88,7 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Hash(args) => hash::run(&session, args).await,
             Command::Build(args) => build::build(&session, args).await,
             Command::Smoke(args) => build::smoke(&session, args).await,
+            Command::Describe(args) => describe::run(&session, args).await,
             Command::Resolve(args) => resolve::run(&session, args).await,
             Command::Schema => Ok(ExitCode::Done),
         }

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use crate::clock;
 use crate::config::{self, Family, Overrides};
 use crate::credentials::{self, Credentials, PrivateConfig};
+use crate::describe::Page;
 use crate::domain::{ExitCode, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
@@ -14,7 +15,7 @@ use crate::gather::{Pins, World};
 use crate::inputs::InputEntry;
 use crate::plan::{Action, Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
-use crate::target::registry::{Registry, RetryNotice};
+use crate::target::registry::{Observer, Registry, RetryNotice};
 use crate::versions::{self, Lock};
 use camino::Utf8PathBuf;
 use std::collections::BTreeMap;
@@ -96,6 +97,11 @@ impl Session {
     /// The registries, with the user's credentials.
     pub(super) fn registry(&self, family: &Family) -> Registry {
         let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
+        Registry::new(family.retry.clone(), credentials, self.observer())
+    }
+
+    /// Tells of retries.
+    pub(super) fn observer(&self) -> Observer {
         let sink = self.sink();
         // What fails for one reason fails for many tags in the same moment, and is told once.
         let told: Mutex<HashMap<(u32, String), Instant>> = Mutex::default();
@@ -124,7 +130,7 @@ impl Session {
                 pause: delay,
             });
         };
-        Registry::new(family.retry.clone(), credentials, Arc::new(observer))
+        Arc::new(observer)
     }
 
     /// What gathering facts needs.
@@ -222,14 +228,16 @@ impl Session {
             })
             .unwrap_or_default();
         let root = self.environment.directory().join(&family.root);
+        let family = Arc::new(family);
         let effects = Real {
+            page: self.page(&family),
             target: registry,
             root,
             files,
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
             environment,
-            family: Arc::new(family),
+            family,
         };
         let report = execute::execute(
             plan,
@@ -243,6 +251,12 @@ impl Session {
             self.warn(&warning);
         }
         Ok(report)
+    }
+
+    /// The repository's page, where the family has one.
+    pub(super) fn page(&self, family: &Arc<Family>) -> Option<Page> {
+        let page = || Page::new(Arc::clone(family), &self.environment);
+        family.describe.as_ref().map(|_| page())
     }
 
     /// Docker's configuration with the credential of the variables, where a plan has docker push or pull. What runs that were killed have left goes.

@@ -125,6 +125,9 @@ pub fn plan_promotion(
             });
         }
         push(&mut steps, RecordState::Done, needs, "the account of the release");
+        if !held_back {
+            steps.extend(publish::describe(family, RecordState::Done));
+        }
     }
     Ok(Plan {
         schema: SCHEMA,

@@ -19,6 +19,7 @@ pub(in crate::config) fn family(
     let release = raw.release.value();
     let mut resolver = Resolver {
         raw,
+        file,
         environment,
         overrides,
         reader,
@@ -41,6 +42,7 @@ pub(in crate::config) fn family(
     let images = resolver.images(&platforms);
     let versions = resolver.version_sources();
     let (cache, release, retry) = (resolver.cache(), resolver.release(), resolver.retry());
+    let describe = resolver.describe();
     resolver.warn_of_unused_versions();
     Some(Family {
         file: file.to_owned(),
@@ -54,6 +56,7 @@ pub(in crate::config) fn family(
         cache,
         release,
         retry,
+        describe,
     })
 }
 

@@ -144,7 +144,7 @@ fn no_base() {
       |
     2 | [baseless]
       |  ^^^^^^^^
-      = hint: known here: `schema`, `family`, `base`, `versions`, `build`, `cache`, `variant`, `variants`, `smoke`, `release`, `retry`
+      = hint: known here: `schema`, `family`, `base`, `versions`, `build`, `cache`, `variant`, `variants`, `smoke`, `release`, `retry`, `describe`
 
     2 problems in dir/variants.toml
     ");

@@ -49,6 +49,8 @@ pub(super) struct Fake {
     pub(super) changes: Mutex<BTreeMap<String, Changes>>,
     pub(super) attempts: Mutex<Vec<Attempt>>,
     pub(super) smokes: Mutex<Vec<(String, Digest)>>,
+    /// The records that pages were made from.
+    pub(super) described: Mutex<Vec<Record>>,
     pub(super) pauses: Mutex<Vec<Duration>>,
     /// Builds and tests that run now, and the most that ever did.
     pub(super) load: Mutex<(usize, usize)>,
@@ -255,6 +257,20 @@ impl Effects for Fake {
         let mut changes = self.changes.lock().unwrap();
         let next = changes.get_mut(&image.to_string()).and_then(VecDeque::pop_front);
         next.unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    async fn describe(
+        &self,
+        record: &Record,
+        _: &crate::target::registry::Observer,
+    ) -> Result<(String, Vec<String>), (String, Vec<String>)> {
+        self.described.lock().unwrap().push(record.clone());
+        match self.next("describe/page") {
+            Goes::Well => Ok(("described".to_owned(), vec!["it was cut".to_owned()])),
+            Goes::Hangs => std::future::pending().await,
+            Goes::Panics => panic!("a page panics"),
+            _ => Err(("no page".to_owned(), vec!["mend it".to_owned()])),
+        }
     }
 
     async fn pause(&self, time: Duration) {

@@ -6,6 +6,7 @@ mod challenge;
 mod exchange;
 mod failure;
 mod http;
+mod hub;
 mod layer;
 mod presence;
 mod push;
@@ -13,6 +14,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
+pub use hub::{Descriptions, HUB, Hub};
 pub use retry::{Observer, RetryNotice};
 
 use crate::config::Retry;
