@@ -11,6 +11,7 @@
 
 mod classic;
 mod commands;
+mod describe;
 mod failures;
 mod interrupt;
 mod kill;

@@ -2,6 +2,7 @@
 
 mod docker_log;
 mod family;
+mod hub;
 mod npm;
 pub mod proxy;
 mod registry;
@@ -9,6 +10,7 @@ mod splitbase;
 mod witness;
 
 pub use family::Family;
+pub use hub::Hub;
 pub use npm::Npm;
 pub use registry::Registry;
 pub use splitbase::{Run, Running, Splitbase};
