@@ -79,6 +79,7 @@ const OTHER_VARIABLES: &str = "
 | `CI`, `GITHUB_ACTIONS`, `GITEA_ACTIONS` | plain lines, groups, annotations |
 | `GITHUB_OUTPUT`, `GITHUB_STEP_SUMMARY` | files that get outputs and a summary |
 | `GITHUB_REF_TYPE`, `GITHUB_REF_NAME` | the version, where none is given and a tag was pushed |
+| `SPLITBASE_HUB_URL` | another address of Docker Hub's API, see [describe](describe.md#docker-hub) |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | proxies; never for loopback |
 | `NPM_CONFIG_REGISTRY` and others of npm | see [versions](versions.md#npm) |
 ";
