@@ -3,15 +3,17 @@
 use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry};
 use crate::clock;
 use crate::config::Family;
+use crate::describe::{DescribeError, Page};
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::environment::Environment;
 use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
 use crate::holder;
 use crate::inputs::{self, InputEntry, Request};
 use crate::plan::SmokeStep;
-use crate::record::Holder;
+use crate::record::{Holder, Record};
 use crate::smoke::{self, Loading, SmokeOptions};
 use crate::target::layout::Archive;
+use crate::target::registry::Observer;
 use crate::target::{Place, TargetError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,6 +37,8 @@ pub struct Real {
     pub attests: bool,
     /// The environment that children get.
     pub environment: Environment,
+    /// The repository's page, where the family has one.
+    pub page: Option<Page>,
 }
 
 impl Effects for Real {
@@ -214,6 +218,24 @@ impl Effects for Real {
             .chain(with("is new", differences.added))
             .chain(with("is gone", differences.removed))
             .collect())
+    }
+
+    async fn describe(
+        &self,
+        record: &Record,
+        observer: &Observer,
+    ) -> Result<(String, Vec<String>), (String, Vec<String>)> {
+        let told = |error: DescribeError| (error.message, error.hints);
+        let page = self.page.as_ref().ok_or_else(|| {
+            let message = "make the page: the family has no `[describe]`".to_owned();
+            (message, Vec::new())
+        })?;
+        let (mut described, text) = page
+            .write(&self.target, Some(record.clone()))
+            .await
+            .map_err(told)?;
+        page.push(&text, &mut described, observer).await.map_err(told)?;
+        Ok((described.message, described.warnings))
     }
 
     async fn pause(&self, time: Duration) {

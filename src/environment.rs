@@ -7,10 +7,19 @@ use std::path::PathBuf;
 pub const PASSWORD: &str = "SPLITBASE_PASSWORD";
 
 /// A snapshot of the environment, taken once at the start.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
     directory: PathBuf,
+    /// Values that were taken out, and must not be shown either.
+    hidden: Vec<String>,
+}
+
+/// The names alone: values may be secrets.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
 }
 
 impl Environment {
@@ -27,6 +36,7 @@ impl Environment {
         Self {
             variables,
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            hidden: Vec::new(),
         }
     }
 
@@ -39,6 +49,7 @@ impl Environment {
         Self {
             variables,
             directory: PathBuf::from("/"),
+            hidden: Vec::new(),
         }
     }
 
@@ -58,12 +69,32 @@ impl Environment {
             .is_some_and(|value| !matches!(value, "0" | "false" | "no"))
     }
 
-    /// The same without what no child needs to know: the password for the registry.
+    /// The same without what no child needs to know: the password for the registry, which is [hidden](Self::hidden) then.
     #[must_use]
     pub fn for_children(&self) -> Self {
         let mut environment = self.clone();
-        environment.variables.remove(PASSWORD);
+        environment.hidden.extend(environment.variables.remove(PASSWORD));
         environment
+    }
+
+    /// The same with this variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same, hiding this value too.
+    #[must_use]
+    pub fn hiding(mut self, value: impl Into<String>) -> Self {
+        self.hidden.push(value.into());
+        self
+    }
+
+    /// Values that must not be shown, though a child may come to know them: each text of a child is masked for them.
+    #[must_use]
+    pub fn hidden(&self) -> &[String] {
+        &self.hidden
     }
 
     /// All variables.

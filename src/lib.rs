@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod describe;
 pub mod doctor;
 pub mod domain;
 pub mod effects;

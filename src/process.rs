@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt as _, BufReader};
 use tokio_util::sync::CancellationToken;
 
 /// How long a child may take to end after it was told to.
@@ -27,6 +27,8 @@ pub struct Command {
     pub env: BTreeMap<OsString, Option<OsString>>,
     /// Folder to run in; this program's own when `None`.
     pub dir: Option<PathBuf>,
+    /// What it reads from standard input: nothing when `None`.
+    pub input: Option<String>,
 }
 
 impl Command {
@@ -37,6 +39,7 @@ impl Command {
             args: Vec::new(),
             env: BTreeMap::new(),
             dir: None,
+            input: None,
         }
     }
 
@@ -65,6 +68,13 @@ impl Command {
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
+        self
+    }
+
+    /// Gives it this to read.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<String>) -> Self {
+        self.input = Some(input.into());
         self
     }
 
@@ -131,7 +141,12 @@ pub async fn run(
     cancel: &CancellationToken,
     on_line: impl FnMut(Stream, &str) + Send,
 ) -> Result<Ended, SpawnError> {
-    let child = spawn(command, Stdio::null()).map_err(|source| SpawnError {
+    let stdin = if command.input.is_some() {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    };
+    let child = spawn(command, stdin).map_err(|source| SpawnError {
         program: command.name(),
         source,
     })?;
@@ -205,6 +220,12 @@ async fn attend(
     }
     if let Some(stderr) = child.stderr.take() {
         pumps.spawn(pump(stderr, Stream::Stderr, sender));
+    }
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), command.input.clone()) {
+        // A child that ends without having read it is no failure.
+        pumps.spawn(async move {
+            let _ = stdin.write_all(input.as_bytes()).await;
+        });
     }
     let deadline = async {
         match timeout {
@@ -282,14 +303,15 @@ fn spawn(command: &Command, stdin: Stdio) -> std::io::Result<tokio::process::Chi
         .args(&command.args)
         .stdin(stdin)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .env_remove(crate::environment::PASSWORD);
+        .stderr(Stdio::piped());
     for (name, value) in &command.env {
         match value {
             Some(value) => child.env(name, value),
             None => child.env_remove(name),
         };
     }
+    // Last: whatever a command was given, no child gets this.
+    child.env_remove(crate::environment::PASSWORD);
     if let Some(dir) = &command.dir {
         child.current_dir(dir);
     }
@@ -303,6 +325,41 @@ struct KillOnDrop(Option<u32>);
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
         signal(self.0, rustix::process::Signal::KILL);
+    }
+}
+
+/// Something that is removed when this process has ended, however it ended.
+///
+/// It is a child that waits for the end of its standard input, which the kernel closes with this process, and then removes the path.
+/// A kill of everything at once (of a container, of a machine) ends it too.
+#[derive(Debug)]
+pub struct Leftover(Option<std::process::Child>);
+
+/// Sees to it that this path is removed when this process has ended. Without a shell on the machine nothing does.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one module that spawns")]
+pub fn remove_at_end(path: &std::path::Path) -> Leftover {
+    use std::os::unix::process::CommandExt as _;
+    let child = std::process::Command::new("/bin/sh")
+        .args(["-c", "cat >/dev/null; rm -rf -- \"$1\"", "sh"])
+        .arg(path)
+        .env_remove(crate::environment::PASSWORD)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        // Whoever reads this program's output waits for its end, not for this child's.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    Leftover(child.ok())
+}
+
+impl Drop for Leftover {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
     }
 }
 
@@ -361,6 +418,18 @@ mod tests {
 
     fn sh(script: &str) -> Command {
         Command::new("sh").args(["-c", script])
+    }
+
+    #[tokio::test]
+    async fn input_is_read_and_the_password_never_given() {
+        let command = sh("cat; echo $SPLITBASE_PASSWORD-")
+            .env("SPLITBASE_PASSWORD", "hunter2")
+            .input("in\n");
+        let got = output(&command, None, &CancellationToken::new()).await.unwrap();
+        assert_eq!(got.stdout, "in\n-\n");
+        let unread = sh("exit 0").input("x".repeat(1 << 20));
+        let got = output(&unread, None, &CancellationToken::new()).await.unwrap();
+        assert_eq!(got.ended, Ended::Exited(0));
     }
 
     fn alive(pid: &str) -> bool {

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("process", &["environment"]),
     ("config", &["domain", "environment"]),
     ("ci", &["config", "domain"]),
-    ("credentials", &["environment"]),
+    ("credentials", &["environment", "process"]),
     ("inputs", &["config", "domain"]),
     (
         "versions",
@@ -71,6 +71,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "describe",
+        &[
+            "config",
+            "credentials",
+            "domain",
+            "environment",
+            "record",
+            "target",
+        ],
+    ),
+    (
         "execute",
         &["config", "domain", "facts", "plan", "record", "target"],
     ),
@@ -80,6 +91,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "buildx",
             "clock",
             "config",
+            "describe",
             "domain",
             "environment",
             "execute",

@@ -70,14 +70,16 @@ const OTHER_VARIABLES: &str = "
 
 | variable | |
 | --- | --- |
-| `SPLITBASE_USERNAME`, `SPLITBASE_PASSWORD` | credentials for the host of the family's repository, before those of `docker login`. No child process gets the password: buildx pushes with docker's own login |
-| `DOCKER_CONFIG`, `DOCKER_HOST` | as docker has them: where the login state is, and which engine |
+| `SPLITBASE_USERNAME`, `SPLITBASE_PASSWORD` | credentials for the host of the family's repository, before those of `docker login`. No child process gets the variable: docker gets the credential [through a private folder](../decisions/private-docker-config.md) |
+| `DOCKER_CONFIG`, `DOCKER_AUTH_CONFIG`, `DOCKER_HOST` | as docker has them: where the login state is (`auths`, `credHelpers`, `credsStore`), and which engine |
+| `XDG_RUNTIME_DIR`, `TMPDIR` | where that private folder is made: the first that there is, else `/tmp` |
 | `BUILDX_BUILDER` | the builder, where `--builder` names none |
 | `BUILDKIT_PROGRESS` | `plain` or `quiet`: how progress is shown, where `--progress` is `auto` |
 | `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM` | whether colour is used, where `--color` is `auto` |
 | `CI`, `GITHUB_ACTIONS`, `GITEA_ACTIONS` | plain lines, groups, annotations |
 | `GITHUB_OUTPUT`, `GITHUB_STEP_SUMMARY` | files that get outputs and a summary |
 | `GITHUB_REF_TYPE`, `GITHUB_REF_NAME` | the version, where none is given and a tag was pushed |
+| `SPLITBASE_HUB_URL` | another address of Docker Hub's API, see [describe](describe.md#docker-hub) |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | proxies; never for loopback |
 | `NPM_CONFIG_REGISTRY` and others of npm | see [versions](versions.md#npm) |
 ";

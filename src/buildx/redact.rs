@@ -34,13 +34,18 @@ impl Redactor {
     /// One line: secrets masked, escape sequences and control characters taken out, queries and passwords cut from URLs.
     #[must_use]
     pub fn line(&self, text: &str) -> String {
-        let mut text = without_controls(text);
+        without_queries(&self.masked(without_controls(text)))
+    }
+
+    /// The text as it is, secrets masked.
+    #[must_use]
+    pub fn masked(&self, mut text: String) -> String {
         for value in &self.values {
             if text.contains(value.as_str()) {
                 text = text.replace(value.as_str(), MASK);
             }
         }
-        without_queries(&text)
+        text
     }
 }
 

@@ -153,7 +153,7 @@ pub(super) const RULES: &[Rule] = &[
             "insufficient_scope",
         ],
         FailureClass::PushPermanent,
-        "log in with an account that may push there: `docker login`",
+        "log in with an account that may push there: `docker login`, or `SPLITBASE_USERNAME` and `SPLITBASE_PASSWORD`",
     ),
     rule(
         At::Push,

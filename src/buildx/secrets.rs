@@ -88,11 +88,11 @@ pub fn resolve(
     Ok(found)
 }
 
-/// A redactor of the values of these secrets. A file that cannot be read, or is larger than 64 KiB, masks nothing: buildx itself says what
+/// A redactor of the values of these secrets, and of what the environment hides. A file that cannot be read, or is larger than 64 KiB, masks nothing: buildx itself says what
 /// is wrong with it.
 #[must_use]
 pub fn redactor(secrets: &[ResolvedSecret], root: &Path, environment: &Environment) -> Redactor {
-    let mut values = Vec::new();
+    let mut values = environment.hidden().to_vec();
     for secret in secrets {
         match &secret.source {
             ResolvedSource::Env(name) => values.extend(environment.get(name).map(parts).unwrap_or_default()),

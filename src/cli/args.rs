@@ -143,6 +143,8 @@ pub enum Command {
     Init(InitArgs),
     /// Write the workflows of Gitea and GitHub that release the family
     Ci(CiArgs),
+    /// Make the repository's page
+    Describe(DescribeArgs),
     /// Print the JSON schema of variants.toml
     Schema,
     /// Print the script that completes commands and flags in a shell
@@ -371,6 +373,19 @@ pub enum CompletionShell {
     Zsh,
     /// splitbase completions fish | source
     Fish,
+}
+
+/// `describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// The release that it shows; falls back to the newest
+    pub version: Option<Version>,
+    /// Write nothing, ask nobody; exit with 1 when the page is not what its template makes
+    #[arg(long, env = "SPLITBASE_CHECK", conflicts_with_all = ["push", "version"])]
+    pub check: bool,
+    /// Push the page to Docker Hub too
+    #[arg(long, env = "SPLITBASE_PUSH")]
+    pub push: bool,
 }
 
 fn set(text: &str) -> Result<(String, String), String> {

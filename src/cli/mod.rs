@@ -4,6 +4,7 @@ pub mod args;
 mod build;
 mod ci;
 mod completions;
+mod describe;
 mod doctor;
 mod failure;
 mod hash;
@@ -104,6 +105,7 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Hash(args) => hash::run(&session, args).await,
             Command::Build(args) => build::build(&session, args).await,
             Command::Smoke(args) => build::smoke(&session, args).await,
+            Command::Describe(args) => describe::run(&session, args).await,
             Command::Resolve(args) => resolve::run(&session, args).await,
             Command::Doctor => doctor::run(&session).await,
             Command::Init(args) => init::run(&session, args).await,

@@ -74,7 +74,7 @@ pub(super) async fn perform(
     };
     let report = session
         .execute(family, facts, plan.clone(), target, settings)
-        .await;
+        .await?;
     session.tell(&report, &plan)
 }
 

@@ -4,7 +4,8 @@ use super::args::{Global, OutputFormat};
 use super::failure::Failure;
 use crate::clock;
 use crate::config::{self, Family, Overrides};
-use crate::credentials::Credentials;
+use crate::credentials::{self, Credentials, PrivateConfig};
+use crate::describe::Page;
 use crate::domain::{ExitCode, Repository, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
@@ -12,11 +13,11 @@ use crate::execute::{self, Event, Report, Sink};
 use crate::facts::Facts;
 use crate::gather::{Pins, World};
 use crate::inputs::{self, InputEntry, Request};
-use crate::plan::{Options, Plan};
+use crate::plan::{Action, Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::target::Place;
 use crate::target::layout::Layout;
-use crate::target::registry::{self, Registry, RetryNotice};
+use crate::target::registry::{self, Observer, Registry, RetryNotice};
 use crate::versions::{self, Lock};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
@@ -136,6 +137,11 @@ impl Session {
     /// The registries, with the user's credentials.
     pub(super) fn registry(&self, family: &Family, options: registry::Options) -> Registry {
         let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
+        Registry::with_options(family.retry.clone(), credentials, self.observer(), options)
+    }
+
+    /// Tells of retries.
+    pub(super) fn observer(&self) -> Observer {
         let sink = self.sink();
         // What fails for one reason fails for many tags in the same moment, and is told once.
         let told: Mutex<HashMap<(u32, String), Instant>> = Mutex::default();
@@ -164,7 +170,7 @@ impl Session {
                 pause: delay,
             });
         };
-        Registry::with_options(family.retry.clone(), credentials, Arc::new(observer), options)
+        Arc::new(observer)
     }
 
     /// What asking version sources needs.
@@ -250,7 +256,13 @@ impl Session {
         plan: Arc<Plan>,
         target: Place,
         settings: execute::Settings,
-    ) -> Report {
+    ) -> Result<Report, Failure> {
+        let login = self.login(&family, &plan)?;
+        let environment = self.environment.for_children();
+        let environment = match &login {
+            Some(login) => login.environment(environment),
+            None => environment,
+        };
         let files: BTreeMap<_, Vec<InputEntry>> = facts
             .map(|facts| {
                 facts
@@ -261,14 +273,16 @@ impl Session {
             })
             .unwrap_or_default();
         let root = self.environment.directory().join(&family.root);
+        let family = Arc::new(family);
         let effects = Real {
+            page: self.page(&family),
             target,
             root,
             files,
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
-            environment: self.environment.for_children(),
-            family: Arc::new(family),
+            environment,
+            family,
         };
         let report = execute::execute(
             plan,
@@ -281,7 +295,27 @@ impl Session {
         for warning in self.reporter.finish() {
             self.warn(&warning);
         }
-        report
+        Ok(report)
+    }
+
+    /// The repository's page, where the family has one.
+    pub(super) fn page(&self, family: &Arc<Family>) -> Option<Page> {
+        let page = || Page::new(Arc::clone(family), &self.environment);
+        family.describe.as_ref().map(|_| page())
+    }
+
+    /// Docker's configuration with the credential of the variables, where a plan has docker push or pull. What runs that were killed have left goes.
+    fn login(&self, family: &Family, plan: &Plan) -> Result<Option<PrivateConfig>, Failure> {
+        credentials::sweep(&self.environment);
+        let docker = plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Build(_) | Action::Smoke(_)));
+        if !docker {
+            return Ok(None);
+        }
+        PrivateConfig::of(&self.environment, family.repository.host())
+            .map_err(|error| Failure::new(ExitCode::Failed, error.to_string()).hint(error.hint))
     }
 
     /// Tells a report: the table for people or the document, what failed, and what CI wants.

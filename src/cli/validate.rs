@@ -62,7 +62,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
     let plan = Arc::new(plan);
     let report = session
         .execute(validated, Some(&facts), plan.clone(), place, settings)
-        .await;
+        .await?;
     session.tell(&report, &plan)
 }
 

@@ -37,6 +37,9 @@ pub struct Family {
     pub release: Release,
     /// What is tried again, and how often.
     pub retry: Retry,
+    /// The repository's page, where it has one that is made.
+    #[serde(default)]
+    pub describe: Option<Describe>,
 }
 
 impl Family {
@@ -312,6 +315,17 @@ impl Retry {
         let delay = self.delays.get(index).or(self.delays.last());
         Some(delay.map_or(std::time::Duration::ZERO, |delay| delay.0))
     }
+}
+
+/// The page of the repository on Docker Hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Describe {
+    /// What it is made from, relative to the family's root.
+    pub template: Utf8PathBuf,
+    /// Where it is written, relative to the family's root.
+    pub output: Utf8PathBuf,
+    /// The short description; left as it is when `None`.
+    pub short: Option<String>,
 }
 
 /// A smoke test.

@@ -15,6 +15,7 @@ pub(super) fn judge(host: &str, source: &Result<CredentialSource, CredentialsErr
 pub(super) fn words(source: &CredentialSource) -> String {
     match source {
         CredentialSource::Variables => "from SPLITBASE_USERNAME and SPLITBASE_PASSWORD".to_owned(),
+        CredentialSource::DockerVariable => "from DOCKER_AUTH_CONFIG".to_owned(),
         CredentialSource::Helper(name) => format!("from `docker-credential-{name}`"),
         CredentialSource::File(path) => format!("from `{}`", path.display()),
         CredentialSource::Nowhere => "none, it is asked anonymously".to_owned(),

@@ -2,8 +2,9 @@
 
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::plan::{BuildStep, SmokeStep};
-use crate::record::Holder;
+use crate::record::{Holder, Record};
 use crate::target::Target;
+use crate::target::registry::Observer;
 use std::future::Future;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -120,6 +121,14 @@ pub trait Effects: Send + Sync + 'static {
 
     /// Hashes the inputs of an image again, and names what is not as it was when the plan was made.
     fn changed_inputs(&self, image: &ImageId) -> impl Future<Output = Result<Vec<String>, String>> + Send;
+
+    /// Makes the repository's page from this record, and tells `observer` of what is tried again. Gives what came of it and what is odd, or why it
+    /// failed with what to do about it.
+    fn describe(
+        &self,
+        record: &Record,
+        observer: &Observer,
+    ) -> impl Future<Output = Result<(String, Vec<String>), (String, Vec<String>)>> + Send;
 
     /// Waits.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;

@@ -71,10 +71,35 @@ pub(super) struct Run<E> {
     pub(super) aliases_checked: OnceCell<Result<(), StepFailure>>,
 }
 
+impl<E> Run<E> {
+    /// Whether every step that counts was done.
+    pub(super) fn all_well(&self) -> bool {
+        let endings = lock(&self.endings);
+        let well = |step: &Step| {
+            // A step that panicked has no ending.
+            let ending = endings.get(&step.id);
+            ending.is_some_and(|ending| matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted))
+        };
+        self.plan
+            .steps
+            .iter()
+            .all(|step| step.never_fails() || well(step))
+    }
+}
+
 /// Tells of one step.
 pub(super) struct Teller<E> {
     run: Arc<Run<E>>,
     step: StepId,
+}
+
+impl<E> Clone for Teller<E> {
+    fn clone(&self) -> Self {
+        Self {
+            run: self.run.clone(),
+            step: self.step.clone(),
+        }
+    }
 }
 
 impl<E: Effects> Teller<E> {
@@ -172,8 +197,7 @@ pub async fn execute<E: Effects>(
         watcher.abort();
     }
     let published = run.state.lock().published;
-    let well = |ending: &Ending| matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted);
-    let all_well = lock(&run.endings).values().all(well);
+    let all_well = run.all_well();
     if !all_well && !published {
         let _ = tokio::time::timeout(LAST_WORD, steps::record::give_up(&run)).await;
     }
@@ -203,6 +227,14 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
         .await
         .unwrap_or_else(|_| Err(StepFailure::panicked(&step.id)));
     lock(&run.running).retain(|running| *running != step.id);
+    // The release is done without it.
+    let result = match result {
+        Err(failure) if step.never_fails() => {
+            teller.warn([vec![failure.message], failure.hints].concat().join("; "));
+            Ok(Done::of("not done"))
+        }
+        result => result,
+    };
     let took = began.elapsed();
     let (outcome, message, cached, ran, ended) = match result {
         Ok(done) => {
@@ -261,6 +293,7 @@ async fn act<E: Effects>(run: &Run<E>, step: &Step, teller: &Teller<E>) -> Resul
         Action::Tag(tag) => steps::publish::tag(run, tag).await,
         Action::Alias(alias) => steps::publish::alias(run, alias).await,
         Action::Record(record) => steps::record::record(run, record).await,
+        Action::Describe(describe) => steps::describe::describe(run, describe, teller).await,
     }
 }
 

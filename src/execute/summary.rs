@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(super) fn report<E: Effects>(run: &Run<E>, interrupted: bool, took: Duration) -> Report {
     let endings = lock(&run.endings).clone();
     let failures = lock(&run.failures).clone();
-    let exit_code = exit_code(run, interrupted, &failures, &endings);
+    let exit_code = exit_code(run, interrupted, &failures);
     let outcome = match exit_code {
         ExitCode::Done => RunOutcome::Done,
         ExitCode::Interrupted => RunOutcome::Interrupted,
@@ -42,15 +42,8 @@ pub(super) fn report<E: Effects>(run: &Run<E>, interrupted: bool, took: Duration
 }
 
 /// An interrupt is one, wherever it came; a release that was half published is cut off; otherwise the first failure says.
-fn exit_code<E: Effects>(
-    run: &Run<E>,
-    interrupted: bool,
-    failures: &[Failure],
-    endings: &BTreeMap<StepId, Ending>,
-) -> ExitCode {
-    let well = |ending: &Ending| matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted);
-    // A step that panicked has no ending.
-    if endings.len() == run.plan.steps.len() && endings.values().all(well) {
+fn exit_code<E: Effects>(run: &Run<E>, interrupted: bool, failures: &[Failure]) -> ExitCode {
+    if run.all_well() {
         return ExitCode::Done;
     }
     if run.state.lock().published {

@@ -16,9 +16,9 @@ pub use base::standing_base;
 pub use error::{DockerfileProblem, GatherError};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};
-pub use probe::record;
 #[cfg(test)]
-pub(crate) use probe::{current_tags, image as probe_image};
+pub(crate) use probe::{current_tags, image as probe_image, record as record_at};
+pub use records::record;
 pub use sources::{Sources, collect, parse_reference};
 pub use standing::{StatusFacts, gather_promotion, gather_status};
 

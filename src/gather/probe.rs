@@ -159,7 +159,7 @@ pub(super) async fn current<T: Target>(
 ///
 /// # Errors
 /// It could not be read, or is none that this version understands.
-pub async fn record<T: Target>(
+pub(crate) async fn record<T: Target>(
     target: &T,
     repository: &Repository,
     tag: &Tag,

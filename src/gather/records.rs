@@ -49,6 +49,22 @@ pub(super) async fn records<T: Target>(
     }
 }
 
+/// The record of a release, or of the newest; `None` where there is none.
+///
+/// # Errors
+/// It could not be read, or is another family's.
+pub async fn record<T: Target>(
+    target: &T,
+    family: &Family,
+    version: Option<&Version>,
+) -> Result<Option<Record>, GatherError> {
+    let records = records(target, family, version).await?;
+    Ok(match version {
+        Some(_) => records.own,
+        None => records.newest,
+    })
+}
+
 async fn at<T: Target>(
     target: &T,
     repository: &Repository,

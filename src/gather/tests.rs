@@ -2,7 +2,7 @@
 
 use super::all::{known_upstream, known_versions};
 use super::records::records;
-use super::{Pins, current_tags, probe_image, record};
+use super::{Pins, current_tags, probe_image, record_at};
 use crate::config::Upstream;
 use crate::domain::{Digest, IdentityTags, Mark};
 use crate::record::{ARTIFACT_TYPE, RecordState};
@@ -120,9 +120,9 @@ async fn records_and_tags_that_cannot_be_asked_are_unknown() {
     let target = Memory::default();
     let repository = &Given::new(DEVBOX).family.repository;
     let tag: crate::domain::Tag = "v1.0.0".parse().unwrap();
-    assert!(record(&target, repository, &tag).await.unwrap().is_none());
+    assert!(record_at(&target, repository, &tag).await.unwrap().is_none());
     target.hook(|_, _, _| Some(failure(false)));
-    assert!(record(&target, repository, &tag).await.is_err());
+    assert!(record_at(&target, repository, &tag).await.is_err());
     assert!(current_tags(&target, repository, [tag.into()]).await.is_err());
 }
 
@@ -131,7 +131,9 @@ async fn a_tag_of_something_else_is_no_record() {
     let (target, given) = (Memory::default(), Given::new(DEVBOX));
     put_index(&target, &given, "base", &["linux/amd64"]);
     let tag = IdentityTags::new(&id("base"), &given.facts.images[0].identity).index();
-    let error = record(&target, &given.family.repository, &tag).await.unwrap_err();
+    let error = record_at(&target, &given.family.repository, &tag)
+        .await
+        .unwrap_err();
     assert_eq!(error.exit_code().code(), 5);
 }
 

@@ -24,7 +24,8 @@ pub use options::{Goal, Options, Rebuild};
 pub use planner::plan;
 pub use promote::plan_promotion;
 pub use step::{
-    Action, AliasStep, AssembleStep, BaseUse, BuildStep, RecordStep, SmokeStep, Step, StepId, TagStep,
+    Action, AliasStep, AssembleStep, BaseUse, BuildStep, DescribeStep, RecordStep, SmokeStep, Step, StepId,
+    TagStep,
 };
 
 pub use validation::{Validation, on_base, validation};

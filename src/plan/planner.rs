@@ -381,7 +381,28 @@ impl Draft<'_> {
             why,
             Action::Record(RecordStep { state: last }),
         );
+        if promotes && self.is_newest() {
+            self.steps.extend(super::publish::describe(self.family, last));
+        }
         Ok(())
+    }
+
+    /// Whether every alias is this release's once it is done: the page is that of the release that users get.
+    fn is_newest(&self) -> bool {
+        let moved = |alias| self.steps.iter().any(|step| step.id == StepId::alias(alias));
+        let points = self.options.version.as_ref().map(|version| {
+            publish::points(
+                self.family,
+                self.facts,
+                self.options,
+                version,
+                self.names,
+                self.states,
+            )
+        });
+        let stands = |alias| points.as_ref().is_some_and(|points| points.contains_key(alias));
+        let mut aliases = self.names.aliases.iter();
+        aliases.all(|(alias, _)| moved(alias) || stands(alias))
     }
 
     /// Whether the record of this version names every selected image as it is now.

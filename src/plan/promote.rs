@@ -82,9 +82,10 @@ pub fn plan_promotion(
             aliases: image.aliases.clone(),
         });
     }
-    let held_back = &warnings[facts.warnings.len()..];
-    if moves.is_empty() && !held_back.is_empty() {
-        return Err(refused(&held_back.join("; ")));
+    let of_aliases = &warnings[facts.warnings.len()..];
+    let held_back = !of_aliases.is_empty();
+    if moves.is_empty() && held_back {
+        return Err(refused(&of_aliases.join("; ")));
     }
     record.points = facts
         .newest
@@ -125,6 +126,9 @@ pub fn plan_promotion(
             });
         }
         push(&mut steps, RecordState::Done, needs, "the account of the release");
+        if !held_back {
+            steps.extend(publish::describe(family, RecordState::Done));
+        }
     }
     Ok(Plan {
         schema: SCHEMA,

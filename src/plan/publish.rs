@@ -1,7 +1,7 @@
 //! Release tags and aliases: which there are, which are written, and which must not be.
 
 use super::images::ImageState;
-use super::{AliasStep, Goal, Options, PlanError, TagStep};
+use super::{Action, AliasStep, DescribeStep, Goal, Options, PlanError, Step, StepId, TagStep};
 use crate::config::{Family, Image, Template, render_tag};
 use crate::domain::{Digest, ImageId, PublicTag, Repository, TargetRef, Version, Versioning};
 use crate::facts::Facts;
@@ -272,6 +272,20 @@ pub(super) fn points(
     aliases
         .filter_map(|(alias, id)| Some((alias.clone(), point(family, facts, version, alias, planned(id)?)?)))
         .collect()
+}
+
+/// The step that makes the repository's page, where the family has one. It comes after everything else, the last record included.
+pub(super) fn describe(family: &Family, last: RecordState) -> Option<Step> {
+    let describe = family.describe.clone()?;
+    Some(Step {
+        id: StepId::describe(),
+        needs: vec![StepId::record(last)],
+        why: format!("`{}` as the release has it", describe.output),
+        action: Action::Describe(DescribeStep {
+            repository: family.repository.clone(),
+            describe,
+        }),
+    })
 }
 
 /// That `alias` stands for `version`, if it is at `digest` already and does not stand for a newer one.

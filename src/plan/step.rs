@@ -1,6 +1,6 @@
 //! The steps of a plan. Each holds all that is needed to carry it out.
 
-use crate::config::{Provenance, Secret, Template};
+use crate::config::{Describe, Provenance, Secret, Template};
 use crate::domain::{ByteSize, Digest, Duration, Identity, ImageId, Platform, PublicTag, Repository, Tag};
 use crate::record::RecordState;
 use camino::Utf8PathBuf;
@@ -59,6 +59,12 @@ impl StepId {
         Self(format!("record/{state}").into())
     }
 
+    /// The step that makes the repository's page.
+    #[must_use]
+    pub fn describe() -> Self {
+        Self("describe/page".into())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -86,6 +92,14 @@ pub struct Step {
     pub action: Action,
 }
 
+impl Step {
+    /// Whether the run is good without it, however it ends.
+    #[must_use]
+    pub const fn never_fails(&self) -> bool {
+        matches!(self.action, Action::Describe(_))
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", content = "details", rename_all = "lowercase")]
@@ -102,6 +116,8 @@ pub enum Action {
     Alias(AliasStep),
     /// Writes the record.
     Record(RecordStep),
+    /// Makes the repository's page. Never fails a release.
+    Describe(DescribeStep),
 }
 
 /// How a variant's build refers to its base.
@@ -266,4 +282,14 @@ pub struct AliasStep {
 pub struct RecordStep {
     /// The state that it is written in.
     pub state: RecordState,
+}
+
+/// Making the repository's page, when the release is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeStep {
+    /// Whose page it is.
+    pub repository: Repository,
+    /// What it is made from and where it is written.
+    #[serde(flatten)]
+    pub describe: Describe,
 }

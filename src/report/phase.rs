@@ -15,16 +15,18 @@ pub(crate) enum Phase {
     Tag,
     Alias,
     Record,
+    Describe,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Build,
         Self::Smoke,
         Self::Assemble,
         Self::Tag,
         Self::Alias,
         Self::Record,
+        Self::Describe,
     ];
 
     pub(crate) const fn of(action: &Action) -> Self {
@@ -35,6 +37,7 @@ impl Phase {
             Action::Tag(_) => Self::Tag,
             Action::Alias(_) => Self::Alias,
             Action::Record(_) => Self::Record,
+            Action::Describe(_) => Self::Describe,
         }
     }
 
@@ -53,6 +56,7 @@ impl Phase {
             Self::Tag => "tag",
             Self::Alias => "alias",
             Self::Record => "record",
+            Self::Describe => "describe",
         }
     }
 
@@ -65,6 +69,7 @@ impl Phase {
             Self::Tag => "tags",
             Self::Alias => "aliases",
             Self::Record => "record",
+            Self::Describe => "page",
         }
     }
 
@@ -77,6 +82,7 @@ impl Phase {
             Self::Tag => ("tag", "tags"),
             Self::Alias => ("alias", "aliases"),
             Self::Record => ("record", "records"),
+            Self::Describe => ("page", "pages"),
         };
         text::count(number, one, many)
     }
@@ -102,6 +108,7 @@ pub(crate) fn ending(
                 Some(Phase::Tag) => "tagged",
                 Some(Phase::Alias) => "moved",
                 Some(Phase::Record) => "written",
+                Some(Phase::Describe) => "ended",
                 None => "done",
             };
             format!("{verb} in {time}")

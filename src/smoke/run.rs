@@ -207,13 +207,13 @@ async fn of(
     let before = containers::before(image, options.environment).await;
 
     let mut log = log_file(step, options.logs);
-    let redactor = Redactor::default();
+    let redactor = Redactor::new(options.environment.hidden().iter().cloned());
     let mut output = Tail::default();
     let start = tokio::time::Instant::now();
     let test = process::run(&command, Some(step.timeout.0), cancel, |_, line| {
         if let Some(log) = &mut log {
             // A full disk must not fail a test.
-            let _ = writeln!(log, "{line}");
+            let _ = writeln!(log, "{}", redactor.masked(line.to_owned()));
         }
         let line = redactor.line(line);
         on_line(&line);

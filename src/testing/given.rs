@@ -35,6 +35,32 @@ attempts = 3
 delays = ["15s", "30s"]
 "#;
 
+/// The same with a page.
+pub(crate) const DESCRIBED: &str = r#"
+schema = 1
+[family]
+name = "devbox"
+repository = "registry.example.org/acme/devbox"
+platforms = ["linux/amd64", "linux/arm64"]
+versioning = "semver-letter"
+[base]
+dockerfile = "Dockerfile.base"
+aliases = ["base-latest"]
+[variant]
+dockerfile = "Dockerfile.variant"
+tags = ["{version}-{variant}"]
+aliases = ["latest-{variant}"]
+[variants.core]
+tags = ["{version}"]
+aliases = ["latest", "{major}.{minor}"]
+[variants.omos]
+[smoke]
+command = ["./smoke.sh", "{variant}"]
+[describe]
+template = "HUB_TEMPLATE.md"
+output = "DOCKER_HUB.md"
+"#;
+
 /// A family without tests and aliases, for one platform.
 pub(crate) const SMALL: &str = r#"
 schema = 1

@@ -11,6 +11,7 @@
 
 mod classic;
 mod commands;
+mod describe;
 mod doctor;
 mod elsewhere;
 mod failures;
@@ -18,6 +19,7 @@ mod init;
 mod interrupt;
 mod kill;
 mod layout;
+mod login;
 mod migrating;
 mod options;
 mod planning;

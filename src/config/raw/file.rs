@@ -32,10 +32,11 @@ table! {
         "release" release: RawRelease,
         /// What is tried again, and how often.
         "retry" retry: RawRetry,
+        /// The page of the repository on Docker Hub.
+        "describe" describe: RawDescribe,
     }
     needs ["schema", "family", "variants"]
     later {
-        "describe": "leave it out; the registry's page is kept by hand for now",
         "sign": "leave it out; sign the digests that a release reports",
         "prune": "leave it out; nothing is deleted yet",
         "mirrors": "leave it out; copy the tags after a release",
@@ -115,4 +116,17 @@ table! {
         /// How often a build whose `RUN` failed is run again. Default: 0.
         "build" build: u32,
     }
+}
+
+table! {
+    /// The page of the repository on Docker Hub.
+    RawDescribe {
+        /// What the page is made from: Markdown with placeholders such as `{splitbase.versions}`, in a file relative to this one.
+        "template" template: RootPath,
+        /// Where the page is written, relative to this file. Kept with the sources; `describe --check` compares it.
+        "output" output: RootPath,
+        /// The short description, at most 100 bytes. Default: left as it is.
+        "short" short: String,
+    }
+    needs ["template", "output"]
 }

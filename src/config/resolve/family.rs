@@ -20,6 +20,7 @@ pub(in crate::config) fn family(
     let release = raw.release.value();
     let mut resolver = Resolver {
         raw,
+        file,
         environment,
         overrides,
         reader,
@@ -44,6 +45,7 @@ pub(in crate::config) fn family(
     let base_image = resolver.base_image();
     let versions = resolver.version_sources();
     let (cache, release, retry) = (resolver.cache(), resolver.release(), resolver.retry());
+    let describe = resolver.describe();
     resolver.warn_of_unused_versions();
     Some(Family {
         file: file.to_owned(),
@@ -59,6 +61,7 @@ pub(in crate::config) fn family(
         cache,
         release,
         retry,
+        describe,
     })
 }
 

@@ -3,6 +3,7 @@
 mod base_image;
 mod build;
 mod cache;
+mod describe;
 mod family;
 mod flags;
 mod image;
@@ -20,11 +21,14 @@ use super::document::{Field, Placed, Reader, Span};
 use super::raw::RawFile;
 use crate::domain::Versioning;
 use crate::environment::Environment;
+use camino::Utf8Path;
 use std::collections::BTreeSet;
 
 /// What resolving works with.
 struct Resolver<'r, 's> {
     raw: &'r RawFile,
+    /// The file itself, as it was named.
+    file: &'r Utf8Path,
     environment: &'r Environment,
     overrides: &'r Overrides,
     reader: &'r mut Reader<'s>,

@@ -1,6 +1,6 @@
 //! What a good file says.
 
-use super::{DESIGN, environment, example, family, file, parsed};
+use super::{DESIGN, environment, example, family, file, parsed, report};
 use crate::config::{
     BuildContext, CacheTo, HashFormat, Overrides, Provenance, Secret, SecretSource, Template, Upstream,
     VersionSource, load, parse,
@@ -31,7 +31,6 @@ fn the_design_is_refused_for_what_comes_later_and_nothing_else() {
     no image uses `TOOL_VERSION` of `[versions]`
     no image uses `NODE_MAJOR` of `[versions]`
     `[smoke] max-growth` is not supported yet
-    `[describe]` is not supported yet
     ");
 }
 
@@ -390,4 +389,82 @@ fn files_that_cannot_be_read() {
     std::fs::write(&path, file("")).unwrap();
     let loaded = load(&path, &environment(), &Overrides::default()).unwrap();
     assert_eq!(loaded.family.root, folder.path().to_str().unwrap());
+}
+
+#[test]
+fn the_page_is_read() {
+    let describe = family(
+        "[describe]\ntemplate = \"./docs/HUB.md\"\noutput = \"HUB.md\"\nshort = \"A box, {braces} and all\"",
+    )
+    .describe;
+    let describe = describe.unwrap();
+    assert_eq!(
+        (describe.template.as_str(), describe.output.as_str()),
+        ("docs/HUB.md", "HUB.md")
+    );
+    assert_eq!(describe.short.as_deref(), Some("A box, {braces} and all"));
+    assert_eq!(family("").describe, None);
+}
+
+#[test]
+fn a_page_that_cannot_be() {
+    insta::assert_snapshot!(report("[describe]\ntemplate = \"HUB.md\"\noutput = \"./HUB.md\"\nshort = \"two\\nlines\"\nlong = 1"), @r#"
+    error: `[describe] output`: `HUB.md` would be overwritten by the page
+     --> dir/variants.toml:4:10
+      |
+    4 | output = "./HUB.md"
+      |          ^^^^^^^^^^
+      = hint: name another file
+
+    error: `[describe] short`: it must be one line
+     --> dir/variants.toml:5:9
+      |
+    5 | short = "two\nlines"
+      |         ^^^^^^^^^^^^
+      = hint: take out line breaks and tabs
+
+    error: `[describe] long` is not a known key
+     --> dir/variants.toml:6:1
+      |
+    6 | long = 1
+      | ^^^^
+      = hint: known here: `template`, `output`, `short`
+
+    3 problems in dir/variants.toml
+    "#);
+    insta::assert_snapshot!(report("[describe]\ntemplate = \"/HUB.md\"\noutput = \"variants.toml\""), @r#"
+    error: `[describe] template`: `/HUB.md` is absolute
+     --> dir/variants.toml:3:12
+      |
+    3 | template = "/HUB.md"
+      |            ^^^^^^^^^
+      = hint: write a path relative to this file's folder
+
+    1 problem in dir/variants.toml
+    "#);
+    insta::assert_snapshot!(report("[describe]\ntemplate = \"HUB.md\"\noutput = \"variants.toml\""), @r#"
+    error: `[describe] output`: `variants.toml` would be overwritten by the page
+     --> dir/variants.toml:4:10
+      |
+    4 | output = "variants.toml"
+      |          ^^^^^^^^^^^^^^^
+      = hint: name another file
+
+    1 problem in dir/variants.toml
+    "#);
+    insta::assert_snapshot!(report("[describe]\ntemplate = 1"), @r#"
+    error: `[describe] output` is missing
+     --> dir/variants.toml:2:2
+      |
+    2 | [describe]
+      |  ^^^^^^^^
+
+    error: `[describe] template` is an integer, where a string is needed
+     --> dir/variants.toml:3:12
+      |
+    3 | template = 1
+      |            ^
+
+    2 problems in dir/variants.toml
+    "#);
 }

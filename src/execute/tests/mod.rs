@@ -2,6 +2,7 @@
 
 mod adoption;
 mod attempts;
+mod describing;
 mod elsewhere;
 mod indexes;
 mod publishing;

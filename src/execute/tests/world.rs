@@ -49,6 +49,8 @@ pub(super) struct Fake {
     pub(super) changes: Mutex<BTreeMap<String, Changes>>,
     pub(super) attempts: Mutex<Vec<Attempt>>,
     pub(super) smokes: Mutex<Vec<(String, Digest)>>,
+    /// The records that pages were made from.
+    pub(super) described: Mutex<Vec<Record>>,
     pub(super) pauses: Mutex<Vec<Duration>>,
     /// Builds and tests that run now, and the most that ever did.
     pub(super) load: Mutex<(usize, usize)>,
@@ -257,6 +259,20 @@ impl Effects for Fake {
         next.unwrap_or_else(|| Ok(Vec::new()))
     }
 
+    async fn describe(
+        &self,
+        record: &Record,
+        _: &crate::target::registry::Observer,
+    ) -> Result<(String, Vec<String>), (String, Vec<String>)> {
+        self.described.lock().unwrap().push(record.clone());
+        match self.next("describe/page") {
+            Goes::Well => Ok(("described".to_owned(), vec!["it was cut".to_owned()])),
+            Goes::Hangs => std::future::pending().await,
+            Goes::Panics => panic!("a page panics"),
+            _ => Err(("no page".to_owned(), vec!["mend it".to_owned()])),
+        }
+    }
+
     async fn pause(&self, time: Duration) {
         // Those of the adoption last as long as its own requests took: next to nothing here.
         if time.is_zero() || time > Duration::from_millis(900) {
@@ -343,10 +359,10 @@ impl World {
             .map(PublicTag::from);
         self.given.facts.tags = current_tags(target, &repository, all).await.unwrap();
         let version = self.given.options.version.clone().unwrap();
-        let own = gather::record(target, &repository, &Mark::default().record(&version))
+        let own = gather::record_at(target, &repository, &Mark::default().record(&version))
             .await
             .unwrap();
-        let newest = gather::record(target, &repository, &Mark::default().newest_record())
+        let newest = gather::record_at(target, &repository, &Mark::default().newest_record())
             .await
             .unwrap();
         self.given.facts.record = own;
@@ -369,7 +385,7 @@ impl World {
     pub(super) async fn record(&self) -> Record {
         let tag = Mark::default().record(self.given.options.version.as_ref().unwrap());
         let repository = &self.given.family.repository;
-        let record = gather::record(&self.fake.target, repository, &tag).await;
+        let record = gather::record_at(&self.fake.target, repository, &tag).await;
         record.unwrap().expect("a record")
     }
 

@@ -196,6 +196,12 @@ fn check(given: &Given, plan: &Plan) {
                     );
                 }
             }
+            Action::Describe(_) => assert_eq!(
+                all.len() + 1,
+                plan.steps.len(),
+                "{} is not the last\n{shown}",
+                step.id
+            ),
             Action::Record(record) if record.state == RecordState::Planned => assert!(step.needs.is_empty()),
             Action::Record(_) => assert_eq!(
                 all.len() + 1,

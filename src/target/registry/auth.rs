@@ -172,6 +172,14 @@ impl Auth {
         }
     }
 
+    /// A hint to log in, where the credential that did not do comes from variables.
+    pub(super) fn variables_instead(&self, hint: &str) -> Option<String> {
+        let (host, account) = hint.strip_prefix("`docker login ")?.split_once("` with ")?;
+        self.credentials
+            .given_for(host)
+            .then(|| format!("set `SPLITBASE_USERNAME` and `SPLITBASE_PASSWORD` to {account}"))
+    }
+
     /// Takes out of a message whatever secret a server may have put into it.
     pub(super) fn redact(&self, text: &str) -> Option<String> {
         let secrets = locked(&self.secrets);

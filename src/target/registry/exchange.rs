@@ -167,8 +167,13 @@ impl Registry {
         retry::retrying(&self.0.retry, &self.0.observer, redacted).await
     }
 
-    /// Keeps secrets that a server may have repeated out of an error.
+    /// Keeps secrets that a server may have repeated out of an error, and lets its hints name where the credential comes from.
     pub(super) fn redact(&self, mut error: TargetError) -> TargetError {
+        for hint in &mut error.hints {
+            if let Some(better) = self.0.auth.variables_instead(hint) {
+                *hint = better;
+            }
+        }
         if let Some(redacted) = self.0.auth.redact(&error.reason) {
             error.reason = redacted;
         }

@@ -7,6 +7,7 @@ mod copy;
 mod exchange;
 mod failure;
 mod http;
+mod hub;
 mod layer;
 mod presence;
 mod push;
@@ -15,6 +16,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
+pub use hub::{Descriptions, HUB, Hub};
 pub use reach::Reached;
 pub use retry::{Observer, RetryNotice};
 

@@ -2,6 +2,7 @@
 
 mod docker_log;
 mod family;
+mod hub;
 mod job;
 mod layout;
 mod npm;
@@ -12,6 +13,7 @@ mod upstream;
 mod witness;
 
 pub use family::Family;
+pub use hub::Hub;
 pub use job::{Job, commit_all};
 pub use layout::Layout;
 pub use npm::Npm;

@@ -2,6 +2,7 @@
 
 mod auth;
 mod copy;
+mod hub;
 mod live;
 mod presence;
 mod push;
