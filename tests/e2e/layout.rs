@@ -319,12 +319,15 @@ fn e2e_layout_of_a_killed_release_is_whole_and_the_next_run_goes_on() {
             "{{.Repository}}:{{.Tag}} {{.ID}}",
             "--no-trunc",
         ]);
-        let omos = &layout.index("v1.0.0-omos").platforms[AMD64];
+        let ours = ["v1.0.0", "v1.0.0-omos"].map(|tag| layout.index(tag).platforms[AMD64].clone());
         for line in orphans
             .lines()
             .filter(|line| line.starts_with("localhost/splitbase-smoke-"))
         {
-            if let Some((name, _)) = line.split_once(' ').filter(|(_, id)| id == omos) {
+            if let Some((name, _)) = line
+                .split_once(' ')
+                .filter(|(_, id)| ours.iter().any(|own| own == id))
+            {
                 docker(&["image", "rm", "--force", name]);
             }
         }
