@@ -8,6 +8,7 @@ mod stage;
 mod store;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use archive::Archive;
 pub use stage::Stage;
@@ -19,7 +20,8 @@ use bytes::Bytes;
 use fault::Fault;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Folder, Over, Store};
+use store::{Folder, Store};
+use write::Over;
 
 /// A folder that cannot be a target, with what to do about it. It is a matter of usage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,8 @@
 )]
 
 use super::fault::Fault;
-use super::store::{Held, Over, Parts, Store, parts, sync};
+use super::store::{Parts, Store, parts};
+use super::write::{Held, Over, sync};
 use crate::domain::Digest;
 use crate::target::RawManifest;
 use std::fs::{self, File};

@@ -13,25 +13,20 @@ use super::index::IndexFile;
 use crate::domain::Digest;
 use crate::target::oci::{self, Descriptor, ImageManifest, Index};
 use crate::target::{RawManifest, Reference};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::collections::HashSet;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-/// Content of the file `oci-layout` (OCI image specification, "Image Layout").
-const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// Largest manifest or index that is read, in bytes: what registries take.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 /// Largest `index.json`, in bytes.
 const INDEX_LIMIT: u64 = 256 * 1024 * 1024;
 /// Indexes in indexes are followed this deep.
 const DEPTH: usize = 4;
-/// How long another process may hold the lock.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a folder is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,19 +52,6 @@ pub(super) struct Store {
     /// Manifests and indexes of which everything was there.
     whole: Mutex<HashSet<Digest>>,
 }
-
-/// What a write may replace. It may always find what it would write.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Over {
-    /// Whatever stands there.
-    Anything,
-    /// Only this, or nothing.
-    Only(Option<Digest>),
-}
-
-/// Held while something is written.
-#[derive(Debug)]
-pub(super) struct Held(#[expect(dead_code, reason = "unlocked when it is closed")] File);
 
 impl Store {
     pub(super) fn new(root: PathBuf) -> Self {
@@ -97,7 +79,7 @@ impl Store {
         self.blobs().join(digest.hex())
     }
 
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Fault + '_ {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Fault + '_ {
         move |error| Fault::io(path, &error)
     }
 
@@ -123,7 +105,7 @@ impl Store {
     }
 
     /// `index.json`; `None` where there is no layout yet.
-    fn index(&self) -> Result<Option<Arc<IndexFile>>, Fault> {
+    pub(super) fn index(&self) -> Result<Option<Arc<IndexFile>>, Fault> {
         let finished = match self.look()? {
             Folder::Nothing => return Ok(None),
             Folder::Foreign(what) => return Err(foreign(&self.root, what)),
@@ -303,130 +285,6 @@ impl Store {
             .insert(raw.digest);
         Ok(())
     }
-
-    /// Makes the folder a layout, if it is none, and waits until nobody else writes to it.
-    pub(super) fn hold(&self) -> Result<Held, Fault> {
-        if let Folder::Foreign(what) = self.look()? {
-            return Err(foreign(&self.root, what));
-        }
-        let own = self.own();
-        fs::create_dir_all(&own).map_err(Self::io(&own))?;
-        let path = own.join("lock");
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(Self::io(&path))?;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Fault::refused(
-                        format!(
-                            "another process holds `{}` for {} s",
-                            path.display(),
-                            PATIENCE.as_secs()
-                        ),
-                        "see which one with `fuser`, and wait for it or end it",
-                    ));
-                }
-                Err(TryLockError::Error(error)) => return Err(Fault::io(&path, &error)),
-            }
-        }
-        let held = Held(file);
-        if self.look()? == Folder::Unfinished {
-            // `oci-layout` comes last: what has it is whole.
-            let blobs = self.blobs();
-            fs::create_dir_all(&blobs).map_err(Self::io(&blobs))?;
-            if self.index()?.is_none() {
-                self.write_index(&held, &IndexFile::empty())?;
-            }
-            self.write(&held, &self.root.join("oci-layout"), LAYOUT)?;
-        }
-        Ok(held)
-    }
-
-    /// Writes a file as a whole: after a crash the old one is there, or the new one.
-    fn write(&self, _held: &Held, to: &Path, bytes: &[u8]) -> Result<(), Fault> {
-        let own = self.own();
-        let mut file = tempfile::Builder::new()
-            .prefix("new-")
-            .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(&own)
-            .map_err(Self::io(&own))?;
-        file.write_all(bytes)
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(Self::io(to))?;
-        file.persist(to).map_err(|error| Fault::io(to, &error.error))?;
-        sync(to.parent().unwrap_or(&self.root))
-    }
-
-    fn write_index(&self, held: &Held, index: &IndexFile) -> Result<(), Fault> {
-        let bytes = index
-            .to_bytes()
-            .map_err(|error| Fault::damaged(&self.root, format!("`index.json`: {error}")))?;
-        self.write(held, &self.root.join("index.json"), &bytes)
-    }
-
-    /// Stores a small blob, unless it is there and sound.
-    pub(super) fn put_blob(&self, held: &Held, bytes: &[u8]) -> Result<Digest, Fault> {
-        let digest = Digest::of(bytes);
-        let path = self.blob_path(digest);
-        let there = self.blob(digest, bytes.len() as u64);
-        if !matches!(there, Ok(Some(_))) {
-            let blobs = self.blobs();
-            fs::create_dir_all(&blobs).map_err(Self::io(&blobs))?;
-            self.write(held, &path, bytes)?;
-        }
-        Ok(digest)
-    }
-
-    /// Puts a manifest under a tag.
-    pub(super) fn put(
-        &self,
-        held: &Held,
-        (tag, name): (&str, &str),
-        manifest: &RawManifest,
-        over: Over,
-    ) -> Result<(), Fault> {
-        let index = self.index()?;
-        let mut index = index.map_or_else(IndexFile::empty, |index| IndexFile::clone(&index));
-        let there = index
-            .find(tag)
-            .map_err(|reason| Fault::damaged(&self.root, reason))?
-            .map(|entry| entry.digest);
-        if let Over::Only(seen) = over
-            && there != seen
-            && there != Some(manifest.digest)
-        {
-            let shown = |digest: Option<Digest>| {
-                digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())
-            };
-            return Err(Fault::conflict(format!(
-                "{} is there now, and it was seen with {}: somebody else writes this tag too",
-                shown(there),
-                shown(seen)
-            )));
-        }
-        self.put_blob(held, &manifest.bytes)?;
-        if there == Some(manifest.digest) {
-            return Ok(());
-        }
-        let mut descriptor = Map::new();
-        descriptor.insert("mediaType".to_owned(), json!(manifest.media_type));
-        descriptor.insert("digest".to_owned(), json!(manifest.digest));
-        descriptor.insert("size".to_owned(), json!(manifest.bytes.len()));
-        let body: Option<Value> = serde_json::from_slice(&manifest.bytes).ok();
-        if let Some(kind) = body.as_ref().and_then(|body| body.get("artifactType")) {
-            descriptor.insert("artifactType".to_owned(), kind.clone());
-        }
-        index.set(tag, name, descriptor);
-        self.write_index(held, &index)
-    }
 }
 
 /// What a manifest or index names.
@@ -458,11 +316,4 @@ pub(super) fn foreign(root: &Path, what: &str) -> Fault {
         format!("`{}` {what}", root.display()),
         "name an empty folder, one that is not there yet, or a layout",
     )
-}
-
-/// Makes what was renamed into a folder last through a power failure.
-pub(super) fn sync(folder: &Path) -> Result<(), Fault> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| Fault::io(folder, &error))
 }
