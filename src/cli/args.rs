@@ -123,7 +123,7 @@ pub enum Command {
     Plan(PlanArgs),
     /// Build, test, tag, and move aliases
     Release(ReleaseArgs),
-    /// Build and test on one platform, and publish nothing: for pull requests
+    /// Build and test on one platform, publish nothing: for pull requests
     Validate(ValidateArgs),
     /// Move the aliases to a release that stands
     Promote(PromoteArgs),

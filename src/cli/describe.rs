@@ -79,33 +79,53 @@ async fn record(
 
 fn check(session: &Session, family: &Family, page: &Page) -> Result<ExitCode, Failure> {
     let difference = page.check()?;
-    let (output, template) = family.describe.as_ref().map_or(("", ""), |describe| {
-        (describe.output.as_str(), describe.template.as_str())
-    });
+    let (output, template) = names(family);
     if session.is_json() {
         let difference = difference
             .as_ref()
             .map(|found| json!({"line": found.line, "expected": found.expected, "found": found.found}));
         session.json(&json!({"schema": 1, "output": output, "difference": difference}))?;
     }
-    let Some(Difference {
+    if let Some(difference) = difference {
+        return Err(differs(family, difference));
+    }
+    if !session.is_json() {
+        session.note(&format!("`{output}` is what `{template}` makes"));
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Fails unless the page is what its template makes; for a family that has one. Asks nobody.
+pub(super) fn page_is_current(session: &Session, family: &Family) -> Result<(), Failure> {
+    if family.describe.is_none() {
+        return Ok(());
+    }
+    let page = Page::new(Arc::new(family.clone()), &session.environment);
+    page.check()?
+        .map_or(Ok(()), |difference| Err(differs(family, difference)))
+}
+
+/// The page and its template.
+fn names(family: &Family) -> (&str, &str) {
+    family.describe.as_ref().map_or(("", ""), |describe| {
+        (describe.output.as_str(), describe.template.as_str())
+    })
+}
+
+fn differs(family: &Family, difference: Difference) -> Failure {
+    let Difference {
         line,
         expected,
         found,
-    }) = difference
-    else {
-        if !session.is_json() {
-            session.note(&format!("`{output}` is what `{template}` makes"));
-        }
-        return Ok(ExitCode::Done);
-    };
+    } = difference;
+    let (output, template) = names(family);
     let shown = |line: Option<String>| line.map_or_else(|| "nothing".to_owned(), |line| format!("`{line}`"));
     let message = format!(
         "`{output}` is not what `{template}` makes: line {line} should begin with {}, and has {}",
         shown(expected),
         shown(found)
     );
-    Err(Failure::new(ExitCode::Failed, message).hint("`splitbase describe` writes it; commit what it wrote"))
+    Failure::new(ExitCode::Failed, message).hint("`splitbase describe` writes it; commit what it wrote")
 }
 
 impl From<DescribeError> for Failure {

@@ -2,6 +2,7 @@
 //! no registry is written to, and none has to let this run in.
 
 use super::args::ValidateArgs;
+use super::describe::page_is_current;
 use super::failure::Failure;
 use super::release::needs_are_there;
 use super::session::Session;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
+    // First: it takes no time, and what comes then takes long.
+    page_is_current(session, &family)?;
     let platforms = platforms(session, &family).await?;
     let validation = plan::validation(&family, &platforms).ok_or_else(|| nothing(&platforms))?;
     for image in &validation.left_out {

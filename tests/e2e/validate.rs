@@ -139,3 +139,19 @@ fn e2e_validate_builds_a_base_that_it_may_not_read() {
     // Not even to find out whether it may push.
     assert_eq!(registry.writes(), []);
 }
+
+#[test]
+fn e2e_validate_checks_the_page() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    family
+        .set("describe", "template = \"PAGE.in\"\noutput = \"PAGE.md\"")
+        .write("PAGE.in", "# {splitbase.family}\n")
+        .write("PAGE.md", "# another\n");
+    let run = family.splitbase().run(&["validate"]).expect(1);
+    run.says("`PAGE.md` is not what `PAGE.in` makes")
+        .says("splitbase describe");
+    assert_eq!(run.builds(), [""; 0]);
+    family.write("PAGE.md", "# fam\n");
+    family.splitbase().ok(&["validate"]);
+}
