@@ -11,7 +11,7 @@ use crate::holder;
 use crate::inputs::{self, InputEntry, Request};
 use crate::plan::SmokeStep;
 use crate::record::{Holder, Record};
-use crate::smoke::{self, Loading, SmokeOptions};
+use crate::smoke::{self, Held, Loading, SmokeOptions};
 use crate::target::layout::Archive;
 use crate::target::registry::Observer;
 use crate::target::{Place, TargetError};
@@ -37,6 +37,8 @@ pub struct Real {
     pub attests: bool,
     /// The environment that children get.
     pub environment: Environment,
+    /// Images that stay in the engine until the last test.
+    pub held: Held,
     /// The repository's page, where the family has one.
     pub page: Option<Page>,
 }
@@ -158,6 +160,7 @@ impl Effects for Real {
         let options = SmokeOptions {
             root: &self.root,
             environment: &self.environment,
+            held: &self.held,
             logs: None,
             load: loading.as_ref(),
         };

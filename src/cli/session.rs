@@ -15,6 +15,7 @@ use crate::gather::{Pins, World};
 use crate::inputs::{self, InputEntry, Request};
 use crate::plan::{Action, Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
+use crate::smoke::Held;
 use crate::target::Place;
 use crate::target::layout::Layout;
 use crate::target::registry::{self, Observer, Registry, RetryNotice};
@@ -274,7 +275,8 @@ impl Session {
             .unwrap_or_default();
         let root = self.environment.directory().join(&family.root);
         let family = Arc::new(family);
-        let effects = Real {
+        let effects = Arc::new(Real {
+            held: Held::default(),
             page: self.page(&family),
             target,
             root,
@@ -283,15 +285,16 @@ impl Session {
             attests: plan.attests,
             environment,
             family,
-        };
+        });
         let report = execute::execute(
             plan,
-            Arc::new(effects),
+            Arc::clone(&effects),
             settings,
             self.sink(),
             self.cancel.clone(),
         )
         .await;
+        effects.held.remove(&effects.environment).await;
         for warning in self.reporter.finish() {
             self.warn(&warning);
         }

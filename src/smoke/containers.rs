@@ -43,11 +43,16 @@ pub(super) async fn before(image: &str, environment: &Environment) -> Before {
     }
 }
 
-/// Removes what came since: containers of the image with all that runs in them, and the image itself if it was not there before.
-/// Returns how many containers were removed.
-pub(super) async fn remove_new(image: &str, before: &Before, environment: &Environment) -> usize {
+/// Removes what came since: containers of the image with all that runs in them, and the image itself if it was not there before and is not
+/// `held`. Returns how many containers were removed.
+pub(super) async fn remove_new(
+    image: &str,
+    before: &Before,
+    held: impl FnOnce(&str) -> bool,
+    environment: &Environment,
+) -> usize {
     let removed = end_new(image, before, environment).await;
-    if before.containers.is_some() && !before.image {
+    if before.containers.is_some() && !before.image && !held(image) {
         docker(&["image", "rm", image], environment).await;
     }
     removed

@@ -1,6 +1,6 @@
 //! Smoke tests on a real engine. They fail where there is none.
 
-use super::{SmokeFailure, SmokeFailureKind, SmokeOptions, SmokePassed, run};
+use super::{Held, SmokeFailure, SmokeFailureKind, SmokeOptions, SmokePassed, run};
 use crate::domain::{Digest, ExitCode};
 use crate::environment::Environment;
 use crate::plan::SmokeStep;
@@ -83,13 +83,17 @@ impl Bench {
         on_line: impl FnMut(&str) + Send,
     ) -> Result<SmokePassed, SmokeFailure> {
         let environment = Environment::of(self.host.as_deref().map(|host| ("DOCKER_HOST", host)));
+        let held = Held::default();
         let options = SmokeOptions {
             root: self.dir.path(),
             environment: &environment,
+            held: &held,
             logs: Some(self.dir.path()),
             load: None,
         };
-        run(&self.step, self.digest, &options, cancel, on_line).await
+        let tested = run(&self.step, self.digest, &options, cancel, on_line).await;
+        held.remove(&environment).await;
+        tested
     }
 
     async fn fails(&self) -> SmokeFailure {

@@ -126,6 +126,10 @@ impl Loaded {
         }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Gives the image another name as well.
     pub(super) async fn keep(&self, name: &str, environment: &Environment) {
         docker(&["image", "tag", &self.name, name], environment).await;

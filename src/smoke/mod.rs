@@ -1,6 +1,7 @@
 //! Smoke tests: runs the family's own command against a platform image by digest, on this machine, and leaves nothing behind.
 
 mod containers;
+mod held;
 mod identity;
 mod load;
 mod run;
@@ -9,6 +10,7 @@ mod size;
 #[cfg(test)]
 mod e2e;
 
+pub use held::Held;
 pub use identity::{SmokeFile, smoke_identity};
 pub use load::{Loading, WriteArchive};
 pub use run::{SmokeFailure, SmokeFailureKind, SmokeOptions, SmokePassed, run};

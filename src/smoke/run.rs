@@ -1,6 +1,7 @@
 //! One run of a smoke test.
 
 use super::containers;
+use super::held::Held;
 use super::load::{self, Loaded, Loading};
 use crate::buildx::Redactor;
 use crate::domain::{Digest, ExitCode, Platform};
@@ -24,6 +25,8 @@ pub struct SmokeOptions<'a> {
     pub root: &'a Path,
     /// The environment that the command gets, below what the step sets.
     pub environment: &'a Environment,
+    /// Images that stay for the tests that follow.
+    pub held: &'a Held,
     /// Where logs of failed tests are kept; the system's folder for temporary files when `None`.
     pub logs: Option<&'a Path>,
     /// The image, where the engine cannot pull it from a registry.
@@ -151,7 +154,9 @@ pub async fn run(
     if let Err(failure) = &mut tested {
         failure.look_inside = keep(step, digest, &loaded, &failure.kind, options.environment).await;
     }
-    loaded.remove(options.environment).await;
+    if !options.held.takes(&step.platform, loaded.name()) {
+        loaded.remove(options.environment).await;
+    }
     tested
 }
 
@@ -224,7 +229,8 @@ async fn of(
         never = end_containers(image, &before, options.environment, cancel) => match never {},
     };
     let took = start.elapsed();
-    let left = containers::remove_new(image, &before, options.environment).await;
+    let held = |image: &str| options.held.takes(&step.platform, image);
+    let left = containers::remove_new(image, &before, held, options.environment).await;
 
     let (kind, reason, hints) = match ended {
         Ok(Ended::Exited(0)) => return Ok(SmokePassed { took, left }),
@@ -455,6 +461,7 @@ mod tests {
         let options = SmokeOptions {
             root,
             environment: &environment,
+            held: &Held::default(),
             logs: None,
             load: None,
         };
