@@ -38,7 +38,7 @@ pub fn validation(family: &Family, platforms: &[Platform]) -> Option<Validation>
             continue;
         }
         if let Some(smoke) = &mut image.smoke {
-            smoke.platforms = image.platforms.clone();
+            smoke.platforms.clone_from(&image.platforms);
         }
         kept.push(image);
     }

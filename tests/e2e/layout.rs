@@ -29,8 +29,12 @@ fn loaded_and_removed(run: &Run, times: usize) {
     let removed: Vec<_> = run
         .docker
         .iter()
-        .filter_map(|call| call.strip_prefix("image rm localhost/splitbase-smoke-"))
-        .filter_map(|name| name.strip_suffix(":test"))
+        .filter_map(|call| call.strip_prefix("image rm "))
+        .flat_map(|names| names.split(' '))
+        .filter_map(|name| {
+            name.strip_prefix("localhost/splitbase-smoke-")?
+                .strip_suffix(":test")
+        })
         .collect();
     assert_eq!(
         removed.iter().collect::<BTreeSet<_>>().len(),
