@@ -47,7 +47,7 @@ pub fn workflows(family: &Family, forge: Forge, settings: &Settings) -> [Workflo
     };
     [
         workflow(release, &render::release(family, forge, settings)),
-        workflow(validate, &render::validate(family, settings)),
+        workflow(validate, &render::validate(family, forge, settings)),
     ]
 }
 

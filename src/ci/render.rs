@@ -78,7 +78,7 @@ permissions: {}
 }
 
 /// Builds and tests what a pull request would change. It writes to no registry and needs no credentials.
-pub(super) fn validate(family: &Family, settings: &Settings) -> String {
+pub(super) fn validate(family: &Family, forge: Forge, settings: &Settings) -> String {
     let mut text = head(family, settings, "validate");
     text.push_str(
         r"on:
@@ -98,6 +98,12 @@ concurrency:
     job(&mut text, family, settings, "validate", false);
     text.push_str(CHECK_OUT);
     install(&mut text, settings);
+    if forge == Forge::Github && settings.runner.starts_with("ubuntu-") {
+        text.push_str(
+            "      # The engine of GitHub's own runners keeps images in the classic store, and cannot export them into a folder.\n      \
+             - name: Make a builder\n        run: docker buildx create --driver docker-container --use\n",
+        );
+    }
     text.push_str("      - name: Validate\n");
     let mut env = String::new();
     secrets(&mut env, family);

@@ -96,3 +96,31 @@ fn e2e_workflows_release_for_both_platforms_from_a_folder_below() {
         family.digest(&registry, "v2.0.0")
     );
 }
+
+#[test]
+fn e2e_workflows_check_a_pull_request_in_a_bare_container() {
+    let registry = Registry::start();
+    let family = Family::of_two(&registry);
+    std::fs::create_dir(family.path(".git")).unwrap();
+    family.splitbase().ok(&["ci", "--forge", "gitea"]);
+    std::fs::remove_dir(family.path(".git")).unwrap();
+    let gate = family.read(".gitea/workflows/validate.yml");
+    let commit = commit_all(family.folder());
+    let job = Job::start(family.folder());
+    let event = [
+        ("GITHUB_SHA", commit.as_str()),
+        ("GITHUB_REF_TYPE", "branch"),
+        ("GITHUB_REF_NAME", "1/merge"),
+    ];
+    let output = job.run(&gate, &values("", "false"), &event);
+    for step in [
+        "build/base/linux-amd64",
+        "smoke/variant/base/linux-amd64",
+        "smoke/variant/omos/linux-amd64",
+    ] {
+        assert!(output.contains(step), "{step}: {output}");
+    }
+    assert_eq!(registry.writes(), []);
+    assert!(family.tags(&registry).is_empty());
+    assert!(job.sh("cat /runner/output").contains("outcome<<"));
+}
