@@ -1,7 +1,8 @@
 //! Tests of what is asked, in which order it counts, and that unknown is not absent.
 
-use super::all::{known_upstream, known_versions};
+use super::all::known_versions;
 use super::records::records;
+use super::upstream::known_upstream;
 use super::{Pins, current_tags, probe_image, record_at};
 use crate::config::Upstream;
 use crate::domain::{Digest, IdentityTags, Mark};

@@ -95,6 +95,7 @@ fn references_to_images_from_outside() {
         platforms: &platforms,
         contexts: &["extra", "assets", "unused"],
         base_arg: Some("BASE_IMAGE"),
+        ..Scope::default()
     };
     let found = references(&file, &scope);
     let external: Vec<_> = found
