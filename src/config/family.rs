@@ -181,7 +181,7 @@ pub struct Build {
 pub enum BuildContext {
     /// A folder relative to the family's root; its content counts in the identity.
     Folder(Utf8PathBuf),
-    /// An image (`docker-image://…`), pinned to its digest at plan time.
+    /// An image, by its reference without `docker-image://`; pinned to its digest at plan time.
     Image(String),
 }
 

@@ -1,10 +1,12 @@
 //! Gathering facts: as much side by side as their needs allow.
 
 use super::records::{Records, records};
+use super::references::{Known, References};
+use super::upstream::{base_platforms, check_bases, upstream};
 use super::{GatherError, identities, probe, sources};
 use crate::buildx;
-use crate::config::{Family, Image, Upstream, VersionSource};
-use crate::domain::{Digest, ImageId, Platform};
+use crate::config::{Family, Image, VersionSource};
+use crate::domain::{Digest, ImageId};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
 use crate::facts::Facts;
@@ -13,8 +15,7 @@ use crate::inputs::{Collected, InputEntry};
 use crate::plan::{Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
-use crate::target::images::{contents, required};
-use crate::target::{Presence, Reference, Target};
+use crate::target::Target;
 use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
@@ -108,6 +109,7 @@ async fn without_builder<T: Target>(
 
     // The record comes first: it may pin everything else, and tell that no builder is needed.
     let collected = sources::collect(family);
+    let (hand, handed) = oneshot::channel();
     let records = async {
         match options.version.as_ref().filter(|_| options.goal == Goal::Release) {
             Some(version) => records(world.target, family, Some(version)).await,
@@ -122,13 +124,36 @@ async fn without_builder<T: Target>(
             matches!(record.state, RecordState::Done | RecordState::NotPromoted)
         });
         let _ = tell.send(!stands && options.goal != Goal::Smoke);
-        let versions = resolve(family, pins, record, world).await?;
+        let (mut versions, open) = known_versions(family, pins, record)?;
+        let _ = hand.send((versions.clone(), record.cloned()));
+        versions.extend(ask(&open, world).await?);
         Ok::<_, GatherError>((records, versions))
+    };
+    // Images from outside are asked for beside the versions, but for those that a version names.
+    let referred = async {
+        let sources = collected.await?;
+        let Ok((versions, record)) = handed.await else {
+            return Ok((sources, References::default(), BTreeMap::new()));
+        };
+        let known = Known {
+            versions: &versions,
+            version: options.version.as_ref(),
+            revision: None,
+        };
+        let references = References::read(family, &sources, &known);
+        if !references.problems().is_empty() {
+            return Ok((sources, references, BTreeMap::new()));
+        }
+        let record = record.as_ref().filter(|_| !pins.re_resolve);
+        let before = BTreeMap::new();
+        let named = &references.upstream;
+        let found = upstream(family, pins, named, record, world.target, before).await?;
+        Ok::<_, GatherError>((sources, references, found))
     };
     let revision = sources::revision(family, world.environment, &world.cancel);
     // In the order of how much waits for them: those before are sent before.
-    let ((records, versions), sources, tags, revision) =
-        tokio::try_join!(begun, collected, tags, async { Ok(revision.await) })?;
+    let ((records, versions), (sources, mut references, found), tags, revision) =
+        tokio::try_join!(begun, referred, tags, async { Ok(revision.await) })?;
     let beside = records.first.as_ref().filter(|_| records.newest.is_none());
     let beside = beside.map(|first| {
         let newest = records.mark.newest_record();
@@ -163,18 +188,25 @@ async fn without_builder<T: Target>(
             .collect(),
         versions,
     };
-    sources::refuse_unfit(family, &sources)?;
+    let known = Known {
+        versions: &facts.versions,
+        version: options.version.as_ref(),
+        revision: facts.revision.as_deref(),
+    };
+    references.read_waiting(family, &sources, &known);
+    sources::refuse_unfit(family, &sources, &references.problems())?;
     facts.upstream = upstream(
         family,
         pins,
-        &sources.upstream,
+        &references.upstream,
         facts.record.as_ref().filter(|_| !pins.re_resolve),
         world.target,
+        found,
     )
     .await?;
     let files: BTreeMap<ImageId, Collected> = sources.collected;
     let (found, warnings) =
-        identities::image_facts(family, &images, &files, &sources.upstream, &facts, options)?;
+        identities::image_facts(family, &images, &files, &references.upstream, &facts, options)?;
     facts.images = found;
     facts.warnings.extend(warnings);
     set_smoke_identities(family, &mut facts, &sources.smoke);
@@ -183,7 +215,7 @@ async fn without_builder<T: Target>(
         Some(probe::image(world.target, work, image, fact))
     });
     try_join_all(probes).await?;
-    Ok((facts, sources.bases))
+    Ok((facts, references.bases))
 }
 
 /// Which test each image has: of its files, its settings, and the versions that it expects.
@@ -245,6 +277,7 @@ pub(super) fn check_sets(family: &Family, pins: &Pins) -> Result<(), GatherError
 }
 
 type Open = indexmap::IndexMap<String, VersionSource>;
+type Asked = indexmap::IndexMap<String, Resolved>;
 
 /// What every name in `[versions]` stands for: what was set, what was pinned, what is locked; the rest is asked for.
 pub(super) async fn resolve<T>(
@@ -254,12 +287,14 @@ pub(super) async fn resolve<T>(
     world: &World<'_, T>,
 ) -> Result<BTreeMap<String, Resolved>, GatherError> {
     let (mut known, open) = known_versions(family, pins, record)?;
-    known.extend(
-        versions::resolve_all(&open, &world.versions)
-            .await
-            .map_err(GatherError::Versions)?,
-    );
+    known.extend(ask(&open, world).await?);
     Ok(known)
+}
+
+async fn ask<T>(open: &Open, world: &World<'_, T>) -> Result<Asked, GatherError> {
+    versions::resolve_all(open, &world.versions)
+        .await
+        .map_err(GatherError::Versions)
 }
 
 /// The versions that are known without asking, and the sources of those that are not.
@@ -324,139 +359,6 @@ fn still_meant(pinned: &Resolved, source: &VersionSource) -> bool {
         .iter()
         .any(|given| given.word() == pinned.source);
     by_hand || pinned.source == versions::source_text(source)
-}
-
-/// The digest of every image outside the family that is pinned.
-pub(super) async fn upstream<T: Target>(
-    family: &Family,
-    pins: &Pins,
-    references: &BTreeMap<ImageId, Vec<String>>,
-    record: Option<&Record>,
-    target: &T,
-) -> Result<BTreeMap<String, Digest>, GatherError> {
-    let (mut known, open) = known_upstream(family, pins, references, record);
-    let asked = open.into_iter().map(|(reference, image)| async move {
-        let bad = |reason: String| GatherError::Reference {
-            image: image.clone(),
-            reference: reference.clone(),
-            reason,
-        };
-        let (repository, at) = sources::parse_reference(reference).map_err(|error| bad(error.to_string()))?;
-        match target.resolve(&repository, &at).await {
-            Presence::Present(digest) => Ok((reference.clone(), digest)),
-            Presence::Absent if *image == ImageId::Base && family.base_image.is_some() => {
-                Err(GatherError::NoBaseImage {
-                    reference: reference.clone(),
-                    reason: format!("nothing stands under `{at}` of `{repository}`"),
-                })
-            }
-            Presence::Absent => Err(bad(format!("nothing stands under `{at}` of `{repository}`"))),
-            Presence::Unknown(error) => Err(GatherError::Target(error)),
-        }
-    });
-    known.extend(try_join_all(asked).await?);
-    Ok(known)
-}
-
-/// Every pinned base must be there for the platforms that are built on it: `BuildKit` builds on another platform's image without a word
-/// when the pin is a single manifest.
-async fn check_bases<T: Target>(
-    family: &Family,
-    bases: &Bases,
-    facts: &Facts,
-    target: &T,
-) -> Result<(), GatherError> {
-    let pinned = bases.iter().flat_map(|(image, references)| {
-        references
-            .iter()
-            .filter_map(move |reference| Some((image, reference, *facts.upstream.get(reference)?)))
-    });
-    let checks = pinned.map(|(id, reference, digest)| async move {
-        let bad = |reason: String| GatherError::Reference {
-            image: id.clone(),
-            reference: reference.clone(),
-            reason,
-        };
-        let (repository, _) = sources::parse_reference(reference).map_err(|error| bad(error.to_string()))?;
-        let raw = required(target, &repository, digest).await?;
-        let has = contents(target, &repository, &raw, false).await?.platforms;
-        let wanted = family.image(id).map(|image| image.platforms.as_slice());
-        let same = |a: &Platform, b: &Platform| (a.os(), a.architecture()) == (b.os(), b.architecture());
-        let missing = wanted
-            .unwrap_or_default()
-            .iter()
-            // Of variants of an architecture, BuildKit takes the best that runs.
-            .find(|platform| !has.keys().any(|there| same(there, platform)));
-        missing.map_or(Ok(()), |platform| {
-            Err(GatherError::BasePlatform {
-                image: id.clone(),
-                reference: format!("{reference}@{digest}"),
-                platform: platform.clone(),
-                has: has.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            })
-        })
-    });
-    try_join_all(checks).await.map(drop)
-}
-
-/// The platform digests of a base from elsewhere.
-async fn base_platforms<T: Target>(
-    family: &Family,
-    facts: &Facts,
-    target: &T,
-) -> Result<Option<BTreeMap<Platform, Digest>>, GatherError> {
-    let pinned = family.base_image.as_ref().and_then(|reference| {
-        let (repository, _) = sources::parse_reference(reference).ok()?;
-        Some((repository, *facts.upstream.get(reference)?))
-    });
-    let Some((repository, digest)) = pinned else {
-        return Ok(None);
-    };
-    let raw = required(target, &repository, digest).await?;
-    let platforms = contents(target, &repository, &raw, false).await?.platforms;
-    let platforms = platforms
-        .into_iter()
-        .map(|(platform, image)| (platform, image.digest()));
-    Ok(Some(platforms.collect()))
-}
-
-/// The upstream digests that are known without asking, and the references of those that are not.
-pub(super) fn known_upstream<'a>(
-    family: &Family,
-    pins: &Pins,
-    references: &'a BTreeMap<ImageId, Vec<String>>,
-    record: Option<&Record>,
-) -> (BTreeMap<String, Digest>, BTreeMap<&'a String, &'a ImageId>) {
-    let (mut known, mut open) = (BTreeMap::new(), BTreeMap::new());
-    for (image, references) in references {
-        let from_elsewhere = *image == ImageId::Base && family.base_image.is_some();
-        let floats = || {
-            let image = family.image(image);
-            image.is_none_or(|image| image.upstream == Upstream::Float)
-        };
-        if !from_elsewhere && floats() {
-            continue;
-        }
-        for reference in references {
-            if let (true, Ok((_, Reference::Digest(digest)))) =
-                (from_elsewhere, sources::parse_reference(reference))
-            {
-                known.insert(reference.clone(), digest);
-                continue;
-            }
-            let from_plan = pins
-                .plan
-                .as_ref()
-                .and_then(|(_, upstream)| upstream.get(reference));
-            let from_record = record.and_then(|record| record.upstream.get(reference));
-            let from_lock = pins.lock.as_ref().and_then(|lock| lock.upstream.get(reference));
-            match from_plan.or(from_record).or(from_lock) {
-                Some(digest) => drop(known.insert(reference.clone(), *digest)),
-                None => drop(open.insert(reference, image)),
-            }
-        }
-    }
-    (known, open)
 }
 
 /// The process on this machine that is making the release of this record right now.

@@ -8,8 +8,10 @@ mod identities;
 mod offline;
 mod probe;
 mod records;
+mod references;
 mod sources;
 mod standing;
+mod upstream;
 
 pub use all::{Pins, World, builder, gather};
 pub use base::standing_base;
@@ -19,7 +21,7 @@ pub use offline::{Hashed, HashedImage, hash, resolve_floating};
 #[cfg(test)]
 pub(crate) use probe::{current_tags, image as probe_image, record as record_at};
 pub use records::record;
-pub use sources::{Sources, collect, parse_reference};
+pub use sources::{ReadDockerfile, Sources, collect, parse_reference};
 pub use standing::{StatusFacts, gather_promotion, gather_status};
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Identities without a registry: what `hash` shows. What is not known without asking is left open.
 
-use super::all::{Pins, World, check_sets, known_upstream, known_versions};
-use super::{GatherError, identities, sources};
+use super::all::{Pins, World, check_sets, known_versions, resolve};
+use super::references::{Known, References};
+use super::sources::{self, Sources};
+use super::upstream::{known_upstream, upstream};
+use super::{GatherError, identities};
 use crate::config::{Family, HashFormat, Template, Upstream};
 use crate::domain::{Digest, Identity, ImageId};
 use crate::facts::Facts;
@@ -47,27 +50,26 @@ pub async fn hash<T: Target>(
 ) -> Result<Hashed, GatherError> {
     check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
+    let mut references = read(family, pins, &sources)?;
     let (versions, upstream) = match world {
-        Some(world) => {
-            let versions = super::all::resolve(family, pins, None, world).await?;
-            let upstream = super::all::upstream(family, pins, &sources.upstream, None, world.target).await?;
-            (versions, upstream)
-        }
+        Some(world) => ask(family, pins, &sources, &mut references, world).await?,
         None => (
             known_versions(family, pins, None)?.0,
-            known_upstream(family, pins, &sources.upstream, None).0,
+            known_upstream(family, pins, &references.upstream, None).0,
         ),
     };
     let facts = Facts::of(versions, upstream);
     let mut hashed = Hashed::default();
     let mut base: Option<Identity> = None;
     for image in &family.images {
-        let (Some(collected), Some(references)) =
-            (sources.collected.get(&image.id), sources.upstream.get(&image.id))
-        else {
+        let (Some(collected), Some(upstream)) = (
+            sources.collected.get(&image.id),
+            references.upstream.get(&image.id),
+        ) else {
             continue;
         };
-        let mut unresolved = open(image, references, &facts);
+        let waiting = references.open.get(&image.id).map(Vec::as_slice);
+        let mut unresolved = open(image, upstream, waiting.unwrap_or_default(), &facts);
         match &family.base_image {
             _ if image.base_arg.is_none() => {}
             Some(reference) if !facts.upstream.contains_key(reference) => unresolved.push(reference.clone()),
@@ -89,7 +91,7 @@ pub async fn hash<T: Target>(
                         family,
                         image,
                         collected,
-                        references,
+                        upstream,
                         &facts,
                         &options,
                         base.as_ref(),
@@ -124,7 +126,12 @@ pub async fn hash<T: Target>(
 }
 
 /// Names of versions and references that the identity of `image` waits for.
-fn open(image: &crate::config::Image, references: &[String], facts: &Facts) -> Vec<String> {
+fn open(
+    image: &crate::config::Image,
+    references: &[String],
+    waiting: &[String],
+    facts: &Facts,
+) -> Vec<String> {
     let placeholders = image
         .build
         .args
@@ -148,12 +155,8 @@ fn open(image: &crate::config::Image, references: &[String], facts: &Facts) -> V
         .flat_map(Template::placeholders);
     open.extend(stamps.filter(|name| stamped(name)).map(str::to_owned));
     if image.upstream == Upstream::Pin {
-        open.extend(
-            references
-                .iter()
-                .filter(|reference| !facts.upstream.contains_key(*reference))
-                .cloned(),
-        );
+        let not_pinned = |reference: &&String| !facts.upstream.contains_key(*reference);
+        open.extend(references.iter().filter(not_pinned).chain(waiting).cloned());
     }
     open.sort();
     open.dedup();
@@ -171,7 +174,39 @@ pub async fn resolve_floating<T: Target>(
 ) -> Result<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>), GatherError> {
     check_sets(family, pins)?;
     let sources = sources::collect(family).await?;
-    let versions = super::all::resolve(family, pins, None, world);
-    let upstream = super::all::upstream(family, pins, &sources.upstream, None, world.target);
-    tokio::try_join!(versions, upstream)
+    let mut references = read(family, pins, &sources)?;
+    ask(family, pins, &sources, &mut references, world).await
+}
+
+/// What the Dockerfiles name, with the versions that are known without asking.
+fn read(family: &Family, pins: &Pins, sources: &Sources) -> Result<References, GatherError> {
+    let versions = known_versions(family, pins, None)?.0;
+    Ok(References::read(family, sources, &known(&versions)))
+}
+
+/// Asks for versions and images from outside, side by side but for the images that a version names.
+async fn ask<T: Target>(
+    family: &Family,
+    pins: &Pins,
+    sources: &Sources,
+    references: &mut References,
+    world: &World<'_, T>,
+) -> Result<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>), GatherError> {
+    let (named, target) = (&references.upstream, world.target);
+    let (versions, found) = tokio::try_join!(
+        resolve(family, pins, None, world),
+        upstream(family, pins, named, None, target, BTreeMap::new()),
+    )?;
+    references.read_waiting(family, sources, &known(&versions));
+    let upstream = upstream(family, pins, &references.upstream, None, target, found).await?;
+    Ok((versions, upstream))
+}
+
+/// No release is made: what a build gets of its version stays open.
+const fn known(versions: &BTreeMap<String, Resolved>) -> Known<'_> {
+    Known {
+        versions,
+        version: None,
+        revision: None,
+    }
 }

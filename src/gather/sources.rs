@@ -1,12 +1,10 @@
 //! The sources of a family: inputs, Dockerfiles, smoke scripts, the commit that they are at.
 
 use super::{DockerfileProblem, GatherError};
-use crate::config::{BuildContext, Family, Image};
+use crate::config::{Family, Image};
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
 use crate::environment::Environment;
-use crate::inputs::dockerfile::{
-    Checks, Dockerfile, Reference as External, Role, Scope, check, needs_paths, references,
-};
+use crate::inputs::dockerfile::{Dockerfile, needs_paths};
 use crate::inputs::{self, Collected, InputEntry, InputError, Request};
 use crate::process::{self, Command, Ended};
 use crate::target::Reference;
@@ -23,12 +21,17 @@ pub struct Sources {
     pub collected: BTreeMap<ImageId, Collected>,
     /// The files of each image's smoke test.
     pub smoke: BTreeMap<ImageId, Vec<InputEntry>>,
-    /// Images outside the family that each image's Dockerfile and contexts name, as written there.
-    pub upstream: BTreeMap<ImageId, Vec<String>>,
-    /// Those of them that are read for the platforms that are built, and not for the machine that builds.
-    pub bases: BTreeMap<ImageId, Vec<String>>,
-    /// What does not fit in the Dockerfiles.
-    pub problems: Vec<DockerfileProblem>,
+    /// Each image's Dockerfile.
+    pub dockerfiles: BTreeMap<ImageId, Arc<ReadDockerfile>>,
+}
+
+/// A Dockerfile that was read.
+#[derive(Debug)]
+pub struct ReadDockerfile {
+    /// What it says.
+    pub file: Dockerfile,
+    /// The paths that it can take from its context; empty where it takes none, or all.
+    pub paths: Vec<String>,
 }
 
 /// Reads the sources of all images of the family, on threads of their own. Images with the same inputs share one reading of them.
@@ -58,20 +61,12 @@ pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
             .map_err(|error| GatherError::Worker(error.to_string()))??;
         for (id, one) in found {
             sources.collected.insert(id.clone(), one.collected);
-            sources.upstream.insert(id.clone(), one.upstream);
-            sources.bases.insert(id.clone(), one.bases);
-            sources.problems.extend(one.problems);
+            sources.dockerfiles.insert(id.clone(), one.dockerfile);
             if let Some(smoke) = one.smoke {
                 sources.smoke.insert(id, smoke);
             }
         }
     }
-    if let Some(reference) = &family.base_image {
-        sources.upstream.insert(ImageId::Base, vec![reference.clone()]);
-    }
-    // Images of one Dockerfile share its problems.
-    sources.problems.sort();
-    sources.problems.dedup();
     Ok(sources)
 }
 
@@ -99,9 +94,7 @@ fn group<'a>(family: &'a Family, image: &'a Image) -> Group<'a> {
 struct One {
     collected: Collected,
     smoke: Option<Vec<InputEntry>>,
-    upstream: Vec<String>,
-    bases: Vec<String>,
-    problems: Vec<DockerfileProblem>,
+    dockerfile: Arc<ReadDockerfile>,
 }
 
 /// Reads the sources of images that are made of the same files, at these places in the family.
@@ -123,28 +116,12 @@ fn collect_group(family: &Family, group: &[usize]) -> Result<Vec<(ImageId, One)>
     } else {
         Vec::new()
     };
+    let dockerfile = Arc::new(ReadDockerfile { file, paths });
     let read = images.map(|image| {
-        let (external, problems) = dockerfile(image, &file, &paths);
-        let built_upon = |reference: &&External| reference.role == Role::From && !reference.other_platform;
-        let mut bases: Vec<String> = external
-            .iter()
-            .filter(built_upon)
-            .map(|reference| reference.image.clone())
-            .collect();
-        bases.dedup();
-        let mut upstream: Vec<String> = external.into_iter().map(|reference| reference.image).collect();
-        upstream.extend(image.build.contexts.values().filter_map(|context| match context {
-            BuildContext::Image(reference) => Some(reference.clone()),
-            BuildContext::Folder(_) => None,
-        }));
-        upstream.sort();
-        upstream.dedup();
         let one = One {
             collected: collected.clone(),
             smoke: smoke.clone(),
-            upstream,
-            bases,
-            problems,
+            dockerfile: dockerfile.clone(),
         };
         (image.id.clone(), one)
     });
@@ -163,47 +140,17 @@ fn dockerfile_text(request: &Request<'_>) -> Result<String, InputError> {
     }
 }
 
-/// What the Dockerfile of `image` builds on from outside, and what is wrong with it.
-fn dockerfile(image: &Image, file: &Dockerfile, paths: &[String]) -> (Vec<External>, Vec<DockerfileProblem>) {
-    // What a version will be is not known yet, and no base is chosen by one.
-    let args: BTreeMap<String, String> = image
-        .build
-        .args
-        .iter()
-        .filter_map(|(name, template)| Some((name.clone(), template.render(|_| None).ok()?)))
-        .collect();
-    let contexts: Vec<&str> = image.build.contexts.keys().map(String::as_str).collect();
-    let scope = Scope {
-        args: Some(&args),
-        platforms: &image.platforms,
-        contexts: &contexts,
-        base_arg: image.base_arg.as_deref(),
-    };
-    let checks = Checks {
-        name: &image.dockerfile,
-        file,
-        scope,
-        versions: &image.versions,
-        inputs: image.inputs.as_deref(),
-        paths,
-    };
-    let problems = check(&checks).into_iter();
-    let problems = problems.map(|problem| DockerfileProblem {
-        message: problem.to_string(),
-        hint: problem.hint,
-    });
-    let external = references(file, &scope).external.into_iter();
-    let external = external.filter(|reference| !reference.is_pinned());
-    (external.collect(), problems.collect())
-}
-
 /// Refuses sources that do not fit: Dockerfiles at odds with the configuration, junk that would reach a build.
 ///
 /// # Errors
 /// They do not fit.
-pub(super) fn refuse_unfit(family: &Family, sources: &Sources) -> Result<(), GatherError> {
-    if !sources.problems.is_empty() {
-        return Err(GatherError::Dockerfile(sources.problems.clone()));
+pub(super) fn refuse_unfit(
+    family: &Family,
+    sources: &Sources,
+    problems: &[DockerfileProblem],
+) -> Result<(), GatherError> {
+    if !problems.is_empty() {
+        return Err(GatherError::Dockerfile(problems.to_vec()));
     }
     for image in &family.images {
         if let Some(collected) = sources.collected.get(&image.id)
@@ -239,12 +186,11 @@ pub(super) async fn revision(
     (output.ended == Ended::Exited(0) && !revision.is_empty()).then(|| revision.to_owned())
 }
 
-/// An image reference as Dockerfiles write it: `debian:bookworm-slim`, `docker-image://ghcr.io/acme/tool@sha256:…`. Without tag and digest it is `latest`.
+/// An image reference as Dockerfiles write it: `debian:bookworm-slim`, `ghcr.io/acme/tool@sha256:…`. Without tag and digest it is `latest`.
 ///
 /// # Errors
 /// It is not one.
 pub fn parse_reference(text: &str) -> Result<(Repository, Reference), InvalidText> {
-    let text = text.strip_prefix("docker-image://").unwrap_or(text);
     if let Some((name, digest)) = text.split_once('@') {
         let digest: Digest = digest.parse()?;
         let name = untagged(name).0;
@@ -281,7 +227,6 @@ mod tests {
                 "localhost:5000/acme/x",
                 "latest".to_owned(),
             ),
-            ("docker-image://a.b/c:1", "a.b/c", "1".to_owned()),
             (&format!("a.b:1/c:2@{digest}"), "a.b:1/c", digest.to_string()),
         ] {
             let (name, reference) = parse_reference(text).unwrap();
@@ -290,7 +235,7 @@ mod tests {
                 (repository, at)
             );
         }
-        for text in ["Debian", "a@sha256:1", "", "a:b c"] {
+        for text in ["Debian", "a@sha256:1", "", "a:b c", "docker-image://a.b/c:1"] {
             assert!(parse_reference(text).is_err(), "{text}");
         }
     }

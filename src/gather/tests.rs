@@ -1,8 +1,10 @@
 //! Tests of what is asked, in which order it counts, and that unknown is not absent.
 
-use super::all::{known_upstream, known_versions};
+use super::all::known_versions;
 use super::records::records;
-use super::{Pins, current_tags, probe_image, record_at};
+use super::references::{Known, References};
+use super::upstream::known_upstream;
+use super::{Pins, ReadDockerfile, Sources, current_tags, probe_image, record_at};
 use crate::config::Upstream;
 use crate::domain::{Digest, IdentityTags, Mark};
 use crate::record::{ARTIFACT_TYPE, RecordState};
@@ -198,6 +200,132 @@ fn upstream_digests_are_taken_from_the_record() {
     assert_eq!(known(&given), (Some(digest("debian")), 0));
     given.family.images[0].upstream = Upstream::Float;
     assert_eq!(known(&given), (None, 0));
+}
+
+#[test]
+fn a_digest_that_the_file_names_is_known() {
+    let given = Given::new(DEVBOX);
+    let pinned = format!("debian:13@{}", digest("debian"));
+    let references = BTreeMap::from([(id("base"), vec![pinned.clone()])]);
+    let (known, open) = known_upstream(&given.family, &Pins::default(), &references, None);
+    assert_eq!(known, BTreeMap::from([(pinned, digest("debian"))]));
+    assert!(open.is_empty());
+}
+
+/// Versions, arguments of every table, and those that are made of others.
+const NAMING: &str = r#"
+schema = 1
+[family]
+name = "devbox"
+repository = "registry.example.org/acme/devbox"
+platforms = ["linux/amd64"]
+[release]
+stamp-version = true
+[build]
+args = { ALL = "2", OWN = "2", FAMILY = "{family}" }
+contexts = { x = "docker-image://tool:1" }
+[base]
+dockerfile = "Dockerfile.base"
+versions = ["TAG"]
+[base.build]
+args = { OWN = "3", MADE = "{versions.OTHER}-slim" }
+[variant]
+dockerfile = "Dockerfile.variant"
+[variants.one]
+args = { OWN = "4", KIND = "{variant}" }
+[variants.stamped]
+args = { KIND = "{version}-{revision}" }
+[versions]
+TAG = { npm = "tool" }
+OTHER = { npm = "other" }
+"#;
+
+const NAMED: &str = "ARG TAG=1\nARG ALL=1\nARG OWN=1\nARG FAMILY=1\nARG MADE=1\nARG KIND=1\nARG OTHER=1\nARG BASE_IMAGE\n\
+    FROM tag:$TAG\nFROM all:$ALL\nFROM own:$OWN\nFROM family:$FAMILY\nFROM --platform=linux/arm64 made:$MADE\nFROM kind:$KIND\n\
+    FROM other:$OTHER\nFROM ${BASE_IMAGE}\nCOPY --from=x /a /a\nCOPY gone /\n";
+
+#[test]
+fn what_dockerfiles_name_is_read_with_the_values_of_the_build() {
+    let family = crate::testing::given::family(NAMING);
+    let dockerfile = Arc::new(ReadDockerfile {
+        file: crate::inputs::dockerfile::Dockerfile::parse(NAMED),
+        paths: Vec::new(),
+    });
+    let images = family.images.iter();
+    let sources = Sources {
+        dockerfiles: images
+            .map(|image| (image.id.clone(), dockerfile.clone()))
+            .collect(),
+        ..Sources::default()
+    };
+    let nothing = BTreeMap::new();
+    let known = Known {
+        versions: &nothing,
+        version: None,
+        revision: None,
+    };
+    let mut found = References::read(&family, &sources, &known);
+    // Of a version that the image does not get, the default is what counts.
+    let one = [
+        "all:2",
+        "family:devbox",
+        "kind:one",
+        "made:1",
+        "other:1",
+        "own:4",
+        "tag:1",
+        "tool:1",
+    ];
+    assert_eq!(found.upstream[&id("variant/one")], one);
+    assert_eq!(
+        found.bases[&id("variant/one")],
+        ["all:2", "family:devbox", "kind:one", "other:1", "own:4", "tag:1"]
+    );
+    assert!(found.open[&id("variant/one")].is_empty());
+    assert_eq!(
+        found.upstream[&id("base")],
+        ["all:2", "family:devbox", "kind:1", "other:1", "own:3", "tool:1"]
+    );
+    assert_eq!(found.open[&id("base")], ["made:$MADE", "tag:$TAG"]);
+    assert_eq!(found.open[&id("variant/stamped")], ["kind:$KIND"]);
+    let lines = |found: &References| -> Vec<String> {
+        let problems = found.problems().into_iter();
+        problems
+            .filter(|problem| problem.message.contains("`gone`"))
+            .map(|problem| problem.message.split(':').next().unwrap().to_owned())
+            .collect()
+    };
+    // What is wrong with an image that waits is told once its values are known.
+    assert_eq!(lines(&found), ["Dockerfile.variant"]);
+
+    let versions = BTreeMap::from([
+        ("TAG".to_owned(), resolved("9")),
+        ("OTHER".to_owned(), resolved("8")),
+    ]);
+    let version = "v1.0.0".parse().unwrap();
+    let known = Known {
+        versions: &versions,
+        version: Some(&version),
+        revision: Some("abc"),
+    };
+    found.read_waiting(&family, &sources, &known);
+    assert_eq!(
+        found.upstream[&id("base")],
+        [
+            "all:2",
+            "family:devbox",
+            "kind:1",
+            "made:8-slim",
+            "other:1",
+            "own:3",
+            "tag:9",
+            "tool:1"
+        ]
+    );
+    assert_eq!(found.upstream[&id("variant/one")], one);
+    assert!(found.upstream[&id("variant/stamped")].contains(&"kind:v1.0.0-abc".to_owned()));
+    assert!(found.open.values().all(Vec::is_empty), "{:?}", found.open);
+    assert_eq!(lines(&found), ["Dockerfile.base", "Dockerfile.variant"]);
 }
 
 /// A record under `_release`, with or without a mark.

@@ -18,7 +18,7 @@ pub enum ValueKind {
     BaseArg,
     /// Digest of the base that a variant stands on, where it is an image from elsewhere; its name is empty.
     BaseImage,
-    /// Named build context: `folder` (its files are entries), or the image as configured.
+    /// Named build context: `folder` (its files are entries), or the image as configured, without `docker-image://`.
     Context,
     /// Value of `extra`, named by its place from 0.
     Extra,

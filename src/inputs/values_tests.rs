@@ -81,7 +81,7 @@ fn every_build_option_counts() {
             image
                 .build
                 .contexts
-                .insert("assets".into(), BuildContext::Image("docker-image://x".into()));
+                .insert("assets".into(), BuildContext::Image("x".into()));
         }),
         ("secret", |image| {
             image.build.secrets.push(Secret {

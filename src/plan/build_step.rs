@@ -129,22 +129,41 @@ pub(crate) fn values(
         platform: None,
         versions: &facts.versions,
     };
-    let missing = |name: String| PlanError::MissingFact(format!("a value for `{{{name}}}` of {}", image.id));
     let mut args = Values::new();
-    for (name, template) in &image.build.args {
-        args.insert(name.clone(), scope.render(template).map_err(missing)?);
-    }
-    for name in &image.versions {
-        let resolved = facts.versions.get(name);
-        let resolved = resolved.ok_or_else(|| PlanError::MissingFact(format!("the version `{name}`")))?;
-        args.insert(name.clone(), resolved.version.clone());
+    for (name, value) in arguments(&scope) {
+        args.insert(name.to_owned(), value?);
     }
     let mut labels = Values::new();
     for (name, template) in &image.build.labels {
-        labels.insert(name.clone(), scope.render(template).map_err(missing)?);
+        let label = scope.render(template).map_err(|name| no_value(&name, image))?;
+        labels.insert(name.clone(), label);
     }
     Ok((args, labels))
 }
+
+/// The build arguments of an image, and the value of each as far as it is known: those of the file, then resolved versions.
+pub(crate) fn arguments<'a>(
+    scope: &'a Scope<'_>,
+) -> impl Iterator<Item = (&'a str, Result<String, PlanError>)> {
+    let Scope { image, versions, .. } = *scope;
+    let own = image.build.args.iter().map(move |(name, template)| {
+        let value = scope.render(template);
+        (name.as_str(), value.map_err(|name| no_value(&name, image)))
+    });
+    let resolved = image.versions.iter().map(move |name| {
+        let version = versions.get(name).map(|resolved| resolved.version.clone());
+        let missing = || PlanError::MissingFact(format!("the version `{name}`"));
+        (name.as_str(), version.ok_or_else(missing))
+    });
+    own.chain(resolved)
+}
+
+fn no_value(placeholder: &str, image: &Image) -> PlanError {
+    PlanError::MissingFact(format!("a value for `{{{placeholder}}}` of {}", image.id))
+}
+
+/// What says that a build context is an image.
+const IMAGE: &str = "docker-image://";
 
 /// Named build contexts: those of the file, and the pinned upstream images of the Dockerfile.
 fn contexts(image: &Image, facts: &Facts) -> Result<Values, PlanError> {
@@ -153,7 +172,7 @@ fn contexts(image: &Image, facts: &Facts) -> Result<Values, PlanError> {
         let digest = facts.upstream.get(reference)?;
         // A reference may hold a tag and a digest; what counts is its name and the digest that was resolved.
         let name = reference.split('@').next().unwrap_or(reference);
-        Some(format!("docker-image://{name}@{digest}"))
+        Some(format!("{IMAGE}{name}@{digest}"))
     };
     let fact = facts.images.iter().find(|fact| fact.image == image.id);
     for reference in fact.map(|fact| fact.upstream.as_slice()).unwrap_or_default() {
@@ -164,6 +183,9 @@ fn contexts(image: &Image, facts: &Facts) -> Result<Values, PlanError> {
     for (name, context) in &image.build.contexts {
         let value = match context {
             BuildContext::Folder(path) => path.to_string(),
+            BuildContext::Image(reference) if image.upstream == Upstream::Float => {
+                format!("{IMAGE}{reference}")
+            }
             BuildContext::Image(reference) => pinned(reference)
                 .ok_or_else(|| PlanError::MissingFact(format!("the digest of `{reference}`")))?,
         };

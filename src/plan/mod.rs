@@ -16,7 +16,7 @@ mod smoke_step;
 mod step;
 mod validation;
 
-pub(crate) use build_step::values as publish_values;
+pub(crate) use build_step::{arguments, values as publish_values};
 pub use compare::differences;
 pub use document::{Plan, PlanImage, PlanPlatform, PresenceWord, SCHEMA};
 pub use error::PlanError;

@@ -31,6 +31,7 @@ mod reuse;
 mod support;
 mod tested;
 mod traps;
+mod upstream;
 mod validate;
 mod versions;
 mod workflows;

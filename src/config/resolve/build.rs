@@ -113,7 +113,10 @@ impl Resolver<'_, '_> {
                 continue;
             };
             let context = match text.split_once("://") {
-                Some(("docker-image", image)) if !image.is_empty() => BuildContext::Image(text),
+                // From here on it is a reference as any other: only the build's own command line has the scheme.
+                Some(("docker-image", image)) if !image.is_empty() && !image.contains("://") => {
+                    BuildContext::Image(image.to_owned())
+                }
                 None if !text.is_empty() => BuildContext::Folder(text.into()),
                 _ => {
                     let message = format!("{} is neither a folder nor an image", place.label);

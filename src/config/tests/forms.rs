@@ -297,6 +297,16 @@ to = "regsitry""#;
 }
 
 #[test]
+fn a_context_with_two_schemes() {
+    let tables = "[build]\ncontexts = { a = \"docker-image://docker-image://x\" }";
+    let report = report(tables);
+    assert!(
+        report.contains("`[build.contexts] a` is neither a folder nor an image"),
+        "{report}"
+    );
+}
+
+#[test]
 fn odd_contexts() {
     let tables = r#"[build]
 contexts = { a = "https://example.org/x", b = "docker-image://", "c d" = "x", e = "" }

@@ -350,7 +350,7 @@ fn variables_are_filled_in_at_load() {
     );
     assert_eq!(
         build.contexts["image"],
-        BuildContext::Image("docker-image://registry.example.org/a:1".to_owned())
+        BuildContext::Image("registry.example.org/a:1".to_owned())
     );
     assert_eq!(
         build.secrets[0].source,

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 pub struct Scope<'a> {
     /// Build arguments that are given, resolved versions among them.
     pub args: Option<&'a Variables>,
+    /// Names of build arguments that are given too, whose values are not known yet: never their defaults.
+    pub open: &'a [String],
     /// Platforms that are built; `TARGETARCH` and the like follow from them.
     pub platforms: &'a [Platform],
     /// Names of the configured named contexts.
@@ -65,6 +67,8 @@ pub struct References {
     pub contexts: BTreeSet<String>,
     /// References that do not follow from the file and its arguments: line and text.
     pub unclear: BTreeSet<(usize, String)>,
+    /// References that wait for the value of an argument, as written: what they name is not known yet.
+    pub open: BTreeSet<String>,
     /// Whether an `ARG` before the first `FROM` declares the base's build argument.
     pub declares_base: bool,
 }
@@ -84,6 +88,7 @@ pub fn references(file: &Dockerfile, scope: &Scope<'_>) -> References {
             file,
             scope,
             globals: globals(file, scope, platform),
+            open: open_globals(file, scope),
             stages: Vec::new(),
             found: &mut found,
         }
@@ -129,6 +134,33 @@ pub(super) fn globals(file: &Dockerfile, scope: &Scope<'_>, platform: &Platform)
         declare(instruction, file.escape, scope, &Variables::new(), &mut globals);
     }
     globals
+}
+
+/// Names that an `ARG` before the first `FROM` declares, and whose values are not known yet, or are made of such.
+fn open_globals(file: &Dockerfile, scope: &Scope<'_>) -> BTreeSet<String> {
+    let mut open = BTreeSet::new();
+    for word in before_first_from(file).flat_map(Instruction::words) {
+        let (name, default) = declared(&word);
+        let given = scope.args.is_some_and(|args| args.contains_key(name));
+        let waits = scope.open.iter().any(|open| open == name)
+            || !given && default.is_some_and(|default| names_one_of(default, file.escape, &open));
+        if waits {
+            open.insert(name.to_owned());
+        } else if default.is_some() {
+            open.remove(name);
+        }
+    }
+    open
+}
+
+/// Whether a word is made of the value of one of these.
+fn names_one_of(word: &str, escape: char, names: &BTreeSet<String>) -> bool {
+    let found = Cell::new(false);
+    let _ = expand_with(word, escape, &|name| {
+        found.set(found.get() || names.contains(name));
+        None
+    });
+    found.get()
 }
 
 /// Carries out an `ARG`: the value that is given, or else the default, or else the one of `outer`.
@@ -177,6 +209,7 @@ struct Finder<'a> {
     file: &'a Dockerfile,
     scope: &'a Scope<'a>,
     globals: Variables,
+    open: BTreeSet<String>,
     stages: Vec<Option<String>>,
     found: &'a mut References,
 }
@@ -221,13 +254,18 @@ impl Finder<'_> {
     }
 
     fn refer(&mut self, line: usize, word: &str, role: Role, other_platform: bool) {
-        let is_base = Cell::new(false);
+        let (is_base, waits) = (Cell::new(false), Cell::new(false));
         let expanded = expand_with(word, self.file.escape, &|name| {
             is_base.set(is_base.get() || self.scope.base_arg == Some(name));
+            waits.set(waits.get() || self.open.contains(name));
             self.globals.get(name).cloned()
         });
         if is_base.get() && role == Role::From {
             self.found.base.insert(line);
+            return;
+        }
+        if waits.get() {
+            self.found.open.insert(word.to_owned());
             return;
         }
         let Some(image) = expanded.filter(|image| !image.is_empty()) else {

@@ -95,6 +95,7 @@ fn references_to_images_from_outside() {
         platforms: &platforms,
         contexts: &["extra", "assets", "unused"],
         base_arg: Some("BASE_IMAGE"),
+        ..Scope::default()
     };
     let found = references(&file, &scope);
     let external: Vec<_> = found
@@ -122,6 +123,43 @@ fn references_to_images_from_outside() {
         [(17, "$NOWHERE".to_owned())]
     );
     assert!(found.declares_base);
+}
+
+#[test]
+fn what_waits_for_a_value_is_open_and_never_its_default() {
+    let file = Dockerfile::parse(
+        "ARG TAG=1\nARG SLIM=${TAG}-slim\nARG FIXED=${TAG}\nARG FIXED=7\nARG GIVEN=${TAG}\nARG NONE\n\
+         FROM debian:${TAG} AS a\nFROM debian:$SLIM AS b\nFROM debian:${FIXED}\nFROM debian:$GIVEN\nFROM debian:${NONE}\n\
+         FROM ${BASE_IMAGE}\nFROM a\n",
+    );
+    let args = variables(&[("GIVEN", "8")]);
+    let open = ["TAG".to_owned(), "NONE".to_owned(), "BASE_IMAGE".to_owned()];
+    let scope = Scope {
+        args: Some(&args),
+        open: &open,
+        base_arg: Some("BASE_IMAGE"),
+        ..Scope::default()
+    };
+    let found = references(&file, &scope);
+    let texts: Vec<_> = found.open.iter().map(String::as_str).collect();
+    assert_eq!(texts, ["debian:$SLIM", "debian:${NONE}", "debian:${TAG}"]);
+    let external: Vec<_> = found.external.iter().map(|r| r.image.as_str()).collect();
+    assert_eq!(external, ["debian:7", "debian:8"]);
+    assert!(found.unclear.is_empty(), "{:?}", found.unclear);
+
+    let args = variables(&[("GIVEN", "8"), ("TAG", "2"), ("NONE", "3")]);
+    let scope = Scope {
+        args: Some(&args),
+        open: &[],
+        ..scope
+    };
+    let found = references(&file, &scope);
+    assert!(found.open.is_empty());
+    let external: Vec<_> = found.external.iter().map(|r| r.image.as_str()).collect();
+    assert_eq!(
+        external,
+        ["debian:2", "debian:2-slim", "debian:3", "debian:7", "debian:8"]
+    );
 }
 
 #[test]

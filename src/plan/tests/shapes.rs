@@ -1,7 +1,7 @@
 //! The steps of whole plans, as people read them: id, and what it needs.
 
 use crate::plan::{Action, Goal};
-use crate::testing::given::{DEVBOX, Given, SMALL, compact, ids};
+use crate::testing::given::{DEVBOX, Given, SMALL, compact, digest, id, ids};
 use insta::assert_snapshot;
 
 #[test]
@@ -336,4 +336,30 @@ fn each_platform_image_has_a_cache_of_its_own_that_cannot_fail_a_release() {
     exports.sort();
     exports.dedup();
     assert_eq!(exports.len(), 6);
+}
+
+#[test]
+fn an_image_as_context_has_its_scheme_once_and_its_digest() {
+    let contexts = |table: &str, pinned: bool| {
+        let text = format!(
+            "{SMALL}\n[base.build]\ncontexts = {{ x = \"docker-image://debian:13\", y = \"assets\" }}\n"
+        );
+        let mut given = Given::new(&text.replace("[base]\n", &format!("[base]\n{table}\n")));
+        if pinned {
+            given
+                .facts
+                .upstream
+                .insert("debian:13".to_owned(), digest("debian"));
+        }
+        let plan = given.plan();
+        let base = plan.steps.iter().find_map(|step| match &step.action {
+            Action::Build(build) if build.image == id("base") => Some(build.contexts["x"].clone()),
+            _ => None,
+        });
+        base.unwrap()
+    };
+    let pinned = format!("docker-image://debian:13@{}", digest("debian"));
+    assert_eq!(contexts("", true), pinned);
+    let floats = contexts("upstream = \"float\"", false);
+    assert_eq!(floats, "docker-image://debian:13");
 }

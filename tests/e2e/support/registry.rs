@@ -108,6 +108,11 @@ impl Registry {
         self.requests().into_iter().filter(Request::writes).collect()
     }
 
+    /// The file in which it writes down what it was asked.
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join("access.log")
+    }
+
     fn storage(&self) -> PathBuf {
         self.folder.path().join("data/docker/registry/v2")
     }

@@ -19,10 +19,18 @@ impl Upstream {
         Self { folder, reference }
     }
 
+    /// The same name with another tag from here on.
+    pub fn retag(&mut self, tag: &str) -> &Self {
+        let (name, _) = self.reference.rsplit_once(':').unwrap();
+        self.reference = format!("{name}:{tag}");
+        self
+    }
+
     fn dockerfile(&self, word: &str) {
         let text = format!(
-            "FROM scratch\nARG TARGETARCH\nCOPY busybox-${{TARGETARCH}} /bin/busybox\nLABEL word={word}\n"
+            "FROM scratch\nARG TARGETARCH\nCOPY busybox-${{TARGETARCH}} /bin/busybox\nCOPY word /word\nLABEL word={word}\n"
         );
+        std::fs::write(self.folder.path().join("word"), format!("{word}\n")).unwrap();
         std::fs::write(self.folder.path().join("Dockerfile"), text).unwrap();
     }
 
