@@ -62,6 +62,9 @@ fn e2e_init_writes_a_family_that_is_released_as_it_is() {
     let splitbase = Splitbase::new(&family);
     let plan = splitbase.json(&["plan", "v0.1.0"]);
     assert_eq!(plan["images"].as_array().unwrap().len(), 4);
+    let run = splitbase.ok(&["validate"]);
+    assert_eq!(run.steps_of("smoke/").len(), 3, "{:?}", run.steps());
+    assert!(registry.tags("e2e/started").is_empty());
     let run = splitbase.ok(&["release", "v0.1.0"]);
     assert_eq!(run.steps_of("build/").len(), 4, "{:?}", run.steps());
     assert_eq!(run.steps_of("smoke/").len(), 3, "{:?}", run.steps());
