@@ -6,6 +6,7 @@ mod identity;
 mod load;
 mod run;
 mod size;
+mod verdict;
 
 #[cfg(test)]
 mod e2e;

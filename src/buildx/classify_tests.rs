@@ -1,0 +1,270 @@
+use super::*;
+use crate::buildx::Redactor;
+use crate::buildx::Retry;
+use crate::domain::ExitCode;
+use crate::testing::build_step;
+
+fn failure(name: &str, error: &str, log: &str, said: &str) -> BuildFailure {
+    full(name, error, log, said, true, None)
+}
+
+fn full(
+    name: &str,
+    error: &str,
+    log: &str,
+    said: &str,
+    had_cache_from: bool,
+    there: Option<bool>,
+) -> BuildFailure {
+    use base64::Engine as _;
+    let mut progress = Progress::new(Redactor::default());
+    if !name.is_empty() {
+        let vertex = serde_json::json!({"vertexes": [{"digest": "v", "name": name, "error": error}],
+            "logs": [{"vertex": "v", "data": base64::engine::general_purpose::STANDARD.encode(log)}]});
+        progress.feed(&vertex.to_string(), &mut |_| {});
+    }
+    progress.feed(said, &mut |_| {});
+    classify(&Evidence {
+        step: &build_step("localhost:5000/acme/tiny"),
+        progress: &progress,
+        exit_code: Some(1),
+        had_cache_from,
+        in_context: &|_| there,
+    })
+}
+
+#[test]
+fn a_failed_run() {
+    let got = failure(
+        "[linux/arm64 stage-0 2/3] RUN npm ci",
+        "process \"/bin/sh -c npm ci\" did not complete successfully: exit code: 7",
+        "npm error 503 Service Unavailable\n",
+        "ERROR: failed to build: failed to solve: process …",
+    );
+    let class = FailureClass::RunFailed {
+        command: "RUN npm ci".into(),
+        exit_code: Some(7),
+    };
+    assert_eq!((&got.class, got.retry), (&class, Retry::Never));
+    assert_eq!(got.reason, "`RUN npm ci` failed: exit code 7");
+    assert_eq!(got.output, ["npm error 503 Service Unavailable"]);
+    assert_eq!(got.exit_code(), ExitCode::Failed);
+}
+
+#[test]
+fn runs_that_fail_for_another_reason() {
+    let run = |log: &str, code: i32| {
+        failure(
+            "[2/3] RUN x",
+            &format!("process \"x\" did not complete successfully: exit code: {code}"),
+            log,
+            "",
+        )
+    };
+    assert_eq!(
+        run("dd: writing: No space left on device\n", 1).class,
+        FailureClass::DiskFull
+    );
+    assert!(run("exec /bin/sh: exec format error\n", 255).hints[0].contains("emulation"));
+    assert!(run("Killed\n", 137).hints[0].contains("memory"));
+}
+
+#[test]
+fn the_table() {
+    const PUSH: &str = "exporting to image";
+    const META: &str = "[internal] load metadata for docker.io/library/debian:12";
+    for (name, error, class) in [
+        (
+            PUSH,
+            "failed to push x: unexpected status from PUT request to https://r/v2/x: 500 Internal Server Error",
+            FailureClass::PushTransient,
+        ),
+        (
+            PUSH,
+            "failed to push x: unexpected status from HEAD request to https://r/v2/x: 401 Unauthorized",
+            FailureClass::PushPermanent,
+        ),
+        (
+            PUSH,
+            "failed to push x: unexpected status: 413 Request Entity Too Large",
+            FailureClass::PushPermanent,
+        ),
+        (
+            PUSH,
+            "failed to push x: unexpected status from POST request to http://r: 400 Bad Request",
+            FailureClass::PushPermanent,
+        ),
+        (PUSH, "toomanyrequests: slow down", FailureClass::PushTransient),
+        (
+            PUSH,
+            "failed to push x: denied: requested access to the resource is denied",
+            FailureClass::PushPermanent,
+        ),
+        (
+            PUSH,
+            "push access denied, repository does not exist or may require authorization: server message: insufficient_scope",
+            FailureClass::PushPermanent,
+        ),
+        (
+            PUSH,
+            "failed to authorize: failed to fetch anonymous token: unexpected status: 503 Service Unavailable",
+            FailureClass::PushTransient,
+        ),
+        (
+            PUSH,
+            "failed to do request: Head \"https://localhost:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused",
+            FailureClass::PushTransient,
+        ),
+        (
+            PUSH,
+            "failed to do request: Put \"https://r/\": read: connection reset by peer",
+            FailureClass::PushTransient,
+        ),
+        (PUSH, "unknown: something new", FailureClass::Unknown),
+        (
+            PUSH,
+            "image \"localhost:5000/acme/tiny:base-staging\": already exists",
+            FailureClass::PushTransient,
+        ),
+        (
+            PUSH,
+            "tag invalid: The image tag \"v1\" already exists in the repository and cannot be overwritten",
+            FailureClass::Unknown,
+        ),
+        (PUSH, "write /x: no space left on device", FailureClass::DiskFull),
+        (
+            META,
+            "docker.io/library/debian:12: not found",
+            FailureClass::BadBase,
+        ),
+        (
+            META,
+            "pull access denied, repository does not exist or may require authorization",
+            FailureClass::BadBase,
+        ),
+        (
+            META,
+            "unexpected status from HEAD request to https://r: 503 Service Unavailable",
+            FailureClass::PullTransient,
+        ),
+        (
+            META,
+            "failed to do request: Head \"x\": dial tcp: lookup r: i/o timeout",
+            FailureClass::PullTransient,
+        ),
+        (
+            META,
+            "no match for platform in manifest: not found",
+            FailureClass::BadBase,
+        ),
+        (
+            "[2/2] RUN x",
+            "failed to copy: httpReadSeeker: failed open: unexpected status code 503 Service Unavailable",
+            FailureClass::CacheFromBroken,
+        ),
+        (
+            PUSH,
+            "failed to copy: httpReadSeeker: failed open: could not fetch content: not found",
+            FailureClass::CacheFromBroken,
+        ),
+        (
+            "[2/2] RUN x",
+            "failed to prepare x: parent snapshot y does not exist: not found",
+            FailureClass::CacheEvicted,
+        ),
+        ("[2/2] RUN x", "context canceled", FailureClass::Cancelled),
+        (
+            "[2/2] RUN x",
+            "rpc error: code = Unavailable desc = error reading from server: EOF",
+            FailureClass::EngineLost,
+        ),
+    ] {
+        let got = failure(name, error, "", "");
+        assert_eq!(got.class, class, "{name}: {error}: {got:?}");
+    }
+    for (said, class) in [
+        (
+            "ERROR: failed to build: failed to solve: dockerfile parse error on line 1: unknown instruction: FROMM (did you mean FROM?)",
+            FailureClass::Frontend,
+        ),
+        (
+            "ERROR: failed to build: failed to solve: failed to read dockerfile: open nofile: no such file or directory",
+            FailureClass::Frontend,
+        ),
+        (
+            "ERROR: Cannot connect to the Docker daemon at unix:///nosock. Is the docker daemon running?",
+            FailureClass::EngineLost,
+        ),
+        ("ERROR: no builder \"nosuch\" found", FailureClass::EngineLost),
+        ("ERROR: who knows", FailureClass::Unknown),
+        ("", FailureClass::Unknown),
+    ] {
+        assert_eq!(failure("", "", "", said).class, class, "{said}");
+    }
+}
+
+#[test]
+fn a_status_that_only_the_log_has() {
+    let push = |log: &str, error: &str| failure("exporting to image", error, log, "");
+    let line = "error: failed commit on ref \"x\": unexpected status from PUT request to http://r/v2/x/manifests/t: 500 Internal Server Error\n";
+    let got = push(line, "failed to push r/x:t: unknown: unknown error");
+    assert_eq!(got.class, FailureClass::PushTransient);
+    assert!(
+        got.reason.ends_with("unknown: unknown error (status 500)"),
+        "{got:?}"
+    );
+    assert_eq!(
+        push("", "failed to push r/x:t: unknown: unknown error").class,
+        FailureClass::Unknown
+    );
+    assert_eq!(
+        push(line, "failed to push r/x:t: denied: no").class,
+        FailureClass::PushPermanent
+    );
+}
+
+#[test]
+fn a_pinned_base_is_a_base() {
+    let name = "[context debian:13] docker.io/library/debian:13@sha256:0123";
+    let got = failure(
+        name,
+        "unexpected status from GET request to http://r/v2/x: 503 Busy",
+        "",
+        "",
+    );
+    assert_eq!(got.class, FailureClass::PullTransient);
+}
+
+#[test]
+fn a_broken_layer_without_cache_is_the_base() {
+    let text = "failed to copy: httpReadSeeker: failed open: unexpected status code https://r/x: 503 Service Unavailable";
+    let got = full("[1/2] FROM x", text, "", "", false, None);
+    assert_eq!(got.class, FailureClass::PullTransient);
+    let got = full("[1/2] FROM x", text, "", "", true, None);
+    assert_eq!(got.retry, Retry::WithoutCacheFrom);
+}
+
+#[test]
+fn a_missing_source_is_told_from_a_lost_cache() {
+    let text = "failed to calculate checksum of ref a::b: \"/etc/x\": not found";
+    let copy = "[1/2] COPY etc/x /";
+    assert_eq!(failure(copy, text, "", "").class, FailureClass::MissingSource);
+    assert_eq!(
+        full(copy, text, "", "", true, Some(false)).class,
+        FailureClass::MissingSource
+    );
+    let lost = full(copy, text, "", "", true, Some(true));
+    assert_eq!(
+        (lost.class, lost.retry),
+        (FailureClass::CacheEvicted, Retry::Transient)
+    );
+    let lost = failure(
+        copy,
+        "failed to calculate checksum of ref a::b: snapshot x does not exist: not found",
+        "",
+        "",
+    );
+    assert_eq!(lost.class, FailureClass::CacheEvicted);
+    let stage = full("[1/2] COPY --from=one /x /", text, "", "", true, Some(true));
+    assert_eq!(stage.class, FailureClass::MissingSource);
+}
