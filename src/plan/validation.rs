@@ -8,8 +8,6 @@ use crate::domain::{ImageId, Platform, Repository};
 pub struct Validation {
     /// The family to plan and run.
     pub family: Family,
-    /// The platform of all of it.
-    pub platforms: Vec<Platform>,
     /// Images that are not for this platform.
     pub left_out: Vec<ImageId>,
 }
@@ -58,11 +56,7 @@ pub fn validation(family: &Family, platforms: &[Platform]) -> Option<Validation>
     family.images = kept;
     family.repository = nowhere(&family)?;
     family.work_repository = None;
-    Some(Validation {
-        platforms: platforms.to_vec(),
-        family,
-        left_out,
-    })
+    Some(Validation { family, left_out })
 }
 
 /// The family on top of a base that stands somewhere (`REPOSITORY@DIGEST`), instead of its own.

@@ -1,13 +1,7 @@
 //! `validate`, the gate of a pull request: everything is built and tested on one platform, and nothing is published.
 
-use crate::support::{AMD64, ARM64, Family, Registry, unique};
+use crate::support::{AMD64, ARM64, Family, Registry, closed_port, unique};
 use std::collections::BTreeMap;
-
-/// A port that nobody listens on.
-fn closed_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 #[test]
 fn e2e_validate_builds_and_tests_on_one_platform_and_writes_to_no_registry() {

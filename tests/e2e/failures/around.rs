@@ -1,7 +1,7 @@
 //! What is around a release and is not there, or does not let it in: docker, buildx, engine, builder, emulation, registry.
 
-use super::{closed_port, refused_at_once};
-use crate::support::{AMD64, Family, Registry};
+use super::refused_at_once;
+use crate::support::{AMD64, Family, Registry, closed_port};
 #[test]
 fn e2e_no_docker() {
     let registry = Registry::start();

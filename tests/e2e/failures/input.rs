@@ -1,7 +1,7 @@
 //! What the family, its files and the command line get wrong.
 
-use super::{closed_port, refused, refused_at_once};
-use crate::support::{Family, Registry};
+use super::{refused, refused_at_once};
+use crate::support::{Family, Registry, closed_port};
 fn remove(family: &Family, name: &str) {
     std::fs::remove_file(family.path(name)).unwrap();
 }

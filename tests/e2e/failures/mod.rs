@@ -27,9 +27,3 @@ pub(super) fn refused_at_once(run: Run, code: i32, says: &[&str], family: &Famil
     assert_eq!(run.builds(), [""; 0]);
     assert_eq!(family.tags(registry), BTreeMap::new(), "not even machine tags");
 }
-
-/// A port that nobody listens on.
-pub(super) fn closed_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}

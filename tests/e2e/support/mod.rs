@@ -51,3 +51,9 @@ pub fn unique() -> String {
     let uuid = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
     uuid.trim().replace('-', "")[..16].to_owned()
 }
+
+/// A port that nobody listens on.
+pub fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
