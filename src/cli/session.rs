@@ -10,7 +10,7 @@ use crate::domain::{ExitCode, Repository, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
-use crate::facts::Facts;
+use crate::facts::{BuilderFacts, Facts};
 use crate::gather::{Pins, World};
 use crate::inputs::{self, InputEntry, Request};
 use crate::plan::{Action, Options, Plan};
@@ -27,6 +27,7 @@ use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Retries for one reason that come closer together than this are told once.
@@ -40,6 +41,7 @@ pub(super) struct Session {
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) cancel: CancellationToken,
+    inspected: OnceCell<BuilderFacts>,
     reporter: Arc<dyn Reporter>,
 }
 
@@ -78,6 +80,7 @@ impl Session {
             stdout,
             stderr,
             cancel,
+            inspected: OnceCell::new(),
             reporter,
         })
     }
@@ -192,6 +195,7 @@ impl Session {
         World {
             target,
             builder: self.builder(),
+            inspected: &self.inspected,
             environment: &self.children,
             versions: self.versions(family),
             cancel: self.cancel.clone(),

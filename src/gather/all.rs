@@ -19,7 +19,7 @@ use crate::target::Target;
 use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Where pinned versions and digests come from, in the order in which they win.
@@ -43,6 +43,8 @@ pub struct World<'a, T> {
     pub target: &'a T,
     /// The builder that was asked for.
     pub builder: Option<&'a str>,
+    /// What that builder was found to do: it is asked once in a run.
+    pub inspected: &'a OnceCell<BuilderFacts>,
     /// The environment.
     pub environment: &'a Environment,
     /// For asking version sources.
@@ -250,7 +252,8 @@ pub async fn builder<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherErro
 }
 
 async fn inspect<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherError> {
-    Ok(buildx::inspect(world.builder, world.environment, &world.cancel).await?)
+    let asked = || buildx::inspect(world.builder, world.environment, &world.cancel);
+    Ok(world.inspected.get_or_try_init(asked).await?.clone())
 }
 
 /// Whether a plan from these facts builds anything: planning without a builder fails for want of exactly that.
