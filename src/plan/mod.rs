@@ -28,7 +28,7 @@ pub use step::{
     TagStep,
 };
 
-pub use validation::{Validation, on_base, validation};
+pub use validation::{Validation, on_base, validated, validation};
 
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,12 @@ pub fn on_base(family: &Family, base: String) -> Family {
     family
 }
 
+/// The path of an image name that a validation made up; `None` for any other repository.
+#[must_use]
+pub fn validated(repository: &Repository) -> Option<&str> {
+    (repository.host() == NOWHERE).then(|| repository.path())
+}
+
 fn nowhere(family: &Family) -> Option<Repository> {
     format!("{NOWHERE}/{}", family.repository.path()).parse().ok()
 }

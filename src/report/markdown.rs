@@ -10,10 +10,8 @@ use std::fmt::Write as _;
 pub fn markdown(report: &Report) -> String {
     let (word, _) = run_word(report.outcome);
     let mut text = format!(
-        "### {} of `{}`{}: {word} {} {}\n\n",
-        subject(report.version.as_ref()),
-        report.repository,
-        report.target.into_words(),
+        "### {}: {word} {} {}\n\n",
+        subject(report, "`"),
         preposition(report.outcome),
         text::seconds(text::duration(report.seconds))
     );

@@ -3,8 +3,9 @@
 use super::style::{BAD, FAINT, GOOD, HEADING, NAME, ODD, PLAIN, paint};
 use super::table::{Cell, Table};
 use super::text;
-use crate::domain::{Digest, Version};
+use crate::domain::Digest;
 use crate::execute::{ImageOutcome, ImageReport, PlatformReport, Report, RunOutcome, SmokeOutcome};
+use crate::plan::validated;
 use anstyle::Style;
 use std::fmt::Write as _;
 
@@ -18,9 +19,16 @@ pub(super) fn short(digest: &Digest) -> String {
     format!("sha256:{}", digest.hex().get(..12).unwrap_or_default())
 }
 
-/// What a release is called in a sentence: `v1.2.3`, or `run` where there is none.
-pub(super) fn subject(version: Option<&Version>) -> String {
-    version.map_or_else(|| "run".to_owned(), |version| format!("release {version}"))
+/// What ended, for a sentence: `release v1.2.3 of docker.io/acme/devbox into oci:DIR`, `run of …` without a version, `validation of acme/devbox`.
+/// `quote` stands around names.
+pub(super) fn subject(report: &Report, quote: &str) -> String {
+    if let Some(path) = validated(&report.repository) {
+        return format!("validation of {quote}{path}{quote}");
+    }
+    let version = report.version.as_ref();
+    let what = version.map_or_else(|| "run".to_owned(), |version| format!("release {version}"));
+    let target = report.target.into_words();
+    format!("{what} of {quote}{}{quote}{target}", report.repository)
 }
 
 pub(super) fn image_word(outcome: ImageOutcome) -> (&'static str, Style) {
@@ -164,10 +172,8 @@ fn ending(report: &Report) -> String {
         format!(" (exit code {})", report.exit_code)
     };
     format!(
-        "{} of {}{}: {} {} {}{code}\n",
-        subject(report.version.as_ref()),
-        report.repository,
-        report.target.into_words(),
+        "{}: {} {} {}{code}\n",
+        subject(report, ""),
         paint(style, word),
         preposition(report.outcome),
         text::seconds(text::duration(report.seconds)),

@@ -41,6 +41,14 @@ fn e2e_validate_builds_and_tests_on_one_platform_and_writes_to_no_registry() {
     // On another platform where that is asked for, and one variant alone.
     let run = splitbase.ok(&["validate", "--platform", ARM64, "--variant", "omos"]);
     assert_eq!(run.steps_of("smoke/"), ["smoke/variant/omos/linux-arm64"]);
+    // The name that the images have meanwhile is nobody's business, nor is the folder that is gone.
+    run.shows("validation of e2e/fam: done in");
+    assert!(!run.stdout.contains("splitbase.invalid"), "{}", run.stdout);
+    let inspected = run
+        .docker
+        .iter()
+        .filter(|line| line.starts_with("buildx inspect"));
+    assert_eq!(inspected.count(), 1, "{:?}", run.docker);
     assert_eq!(registry.writes(), []);
 }
 
