@@ -327,10 +327,18 @@ impl Session {
 
     /// Tells a report: the table for people or the document, what failed, and what CI wants.
     pub(super) fn tell(&self, report: &Report, plan: &Plan) -> Result<ExitCode, Failure> {
+        // Log, table and failures meet on a terminal only: there they stand apart.
+        let apart = |there: bool| {
+            if there && std::io::stdout().is_terminal() && std::io::stderr().is_terminal() {
+                self.stderr.line("");
+            }
+        };
+        apart(!plan.steps.is_empty() && !self.global.quiet);
         match self.global.output {
             OutputFormat::Json => self.json(report)?,
             OutputFormat::Human => self.stdout.write(&report::summary(report, self.global.verbose)),
         }
+        apart(!report.failures.is_empty());
         self.stderr.write(&report::failures(report));
         let outputs = report::outputs_of_report(report, Some(plan));
         for error in report::publish(&self.environment, &outputs, Some(&report::markdown(report))) {
