@@ -91,6 +91,10 @@ impl Splitbase {
                 command.env_remove(name);
             }
         }
+        // Another builder than the engine's own, of the driver `docker-container` for instance, may be tried.
+        if let Some(builder) = super::variable("SPLITBASE_TEST_BUILDER") {
+            command.env("BUILDX_BUILDER", builder);
+        }
         // Two look at the same terminal otherwise.
         command
             .args(args)
