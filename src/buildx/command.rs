@@ -1,7 +1,7 @@
 //! The `docker buildx build` line of a build step: a pure function.
 
 use super::secrets::{ResolvedSecret, ResolvedSource};
-use crate::config::Provenance;
+use crate::config::{Provenance, Sbom};
 use crate::plan::BuildStep;
 use crate::process::Command;
 use camino::Utf8Path;
@@ -134,8 +134,10 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
             Provenance::Min => "--provenance=mode=min",
             Provenance::Max => "--provenance=mode=max",
         });
-        if step.sbom {
-            line.one("--sbom=true");
+        match &step.sbom {
+            Sbom::Off => {}
+            Sbom::On => line.one("--sbom=true"),
+            Sbom::Scanner(image) => line.one(&format!("--attest=type=sbom,generator={image}")),
         }
     }
 
@@ -327,7 +329,7 @@ mod tests {
         step.target = Some("final".into());
         step.network = Some("none".into());
         step.shm_size = Some("1g".into());
-        step.sbom = true;
+        step.sbom = Sbom::On;
         step.cache_from = vec!["type=registry,ref=r:c".into()];
         step.cache_to = Some("type=registry,ref=r:c,mode=max".into());
         step.flags = vec!["--add-host=a:1.2.3.4".into()];

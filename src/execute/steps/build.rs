@@ -109,6 +109,8 @@ async fn attempts<E: Effects>(
             Err(_) if run.cancel.is_cancelled() => return Err(StepFailure::interrupted()),
             Err(failure) => failure,
         };
+        // What is pushed again is what was just built: a cache from elsewhere is of no use for that, and may be what was not wanted.
+        attempt.without_cache_from |= attempt.no_cache && failure.again == Again::Push;
         let pause = match failure.again {
             Again::Transient | Again::Push => run.retry.pause_after(tries),
             Again::WithoutCacheFrom if !attempt.without_cache_from => {
