@@ -15,6 +15,7 @@ mod describe;
 mod doctor;
 mod elsewhere;
 mod failures;
+mod freshness;
 mod init;
 mod interrupt;
 mod kill;
