@@ -159,14 +159,13 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
         line.one("--pull");
     }
 
+    // Without a name attestations would have no subject, in a layout too.
+    let name = step.repository.with_tag(&step.staging);
     let mut output = match &io.layout {
-        None => format!(
-            "type=image,name={},push=true",
-            step.repository.with_tag(&step.staging)
-        ),
+        None => format!("type=image,name={name},push=true"),
         Some(layout) => {
             let folder = csv(format!("dest={}", layout.export.display()));
-            format!("type=oci,tar=false,{folder},oci-mediatypes=true")
+            format!("type=oci,name={name},tar=false,{folder},oci-mediatypes=true")
         }
     };
     if io.attests && io.layout.is_none() {
@@ -394,7 +393,8 @@ mod tests {
             "{words:?}"
         );
         assert!(words.contains(&format!("BASE_IMAGE={BASE}")));
-        let output = "type=oci,tar=false,\"dest=/out/a, b/.splitbase/build-1/image\",oci-mediatypes=true";
+        let output = "type=oci,name=localhost:5000/acme/tiny:base-0123456789ab-amd64-staging,tar=false,\"dest=/out/a, b/.splitbase/build-1/image\",\
+            oci-mediatypes=true";
         assert!(
             words.windows(2).any(|pair| pair == ["--output", output]),
             "{words:?}"
@@ -418,6 +418,15 @@ mod tests {
         }
         assert!(words.contains(&format!("{BASE_DIGEST}={}", BASE.split_once('@').unwrap().1)));
         assert!(words.iter().any(|word| word.ends_with(",push=true")), "{words:?}");
+    }
+
+    #[test]
+    fn a_scanner_is_named() {
+        let mut step = full();
+        step.sbom = Sbom::Scanner("a.b/scanner:1@sha256:00".into());
+        let words = words(&command(&step, Some(BASE), &io(&[])));
+        assert!(words.contains(&"--attest=type=sbom,generator=a.b/scanner:1@sha256:00".to_owned()));
+        assert!(!words.iter().any(|word| word.starts_with("--sbom")), "{words:?}");
     }
 
     #[test]

@@ -62,3 +62,20 @@ impl From<Sbom> for Written {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_is_in_json_was_a_boolean_before() {
+        for (sbom, json) in [
+            (Sbom::Off, "false"),
+            (Sbom::On, "true"),
+            (Sbom::Scanner("a.b/c:1".into()), "\"a.b/c:1\""),
+        ] {
+            assert_eq!(serde_json::to_string(&sbom).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Sbom>(json).unwrap(), sbom);
+        }
+    }
+}

@@ -29,6 +29,7 @@ mod release;
 mod repositories;
 mod rerun;
 mod reuse;
+mod sbom;
 mod support;
 mod tested;
 mod traps;

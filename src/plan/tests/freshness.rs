@@ -1,8 +1,9 @@
 //! Refresh periods and salts: what they build without cache.
 
+use crate::config::Upstream;
 use crate::plan::{Action, Plan};
 use crate::record::RecordState;
-use crate::testing::given::Given;
+use crate::testing::given::{Given, digest};
 
 const REFRESHED: &str = r#"
 schema = 1
@@ -155,6 +156,27 @@ fn a_new_salt_is_built_without_cache() {
     insta::assert_snapshot!(builds(&gone.plan()).join("\n"), @r"
     variant/one no cache: nothing stands under its identity; a new salt: built without cache
     ");
+}
+
+/// It is an image from outside as any other.
+#[test]
+fn the_scanner_of_an_sbom_is_pinned() {
+    let scanned = "[base.build]\nsbom = \"a.b/scanner:1\"\n[variants.one]";
+    let mut given = Given::new(&REFRESHED.replace("[variants.one]", scanned));
+    given
+        .facts
+        .upstream
+        .insert("a.b/scanner:1".to_owned(), digest("scanner"));
+    let sbom = |given: &Given| match &given.plan().steps[1].action {
+        Action::Build(build) => build.sbom.as_str().to_owned(),
+        _ => panic!("no build"),
+    };
+    assert_eq!(sbom(&given), format!("a.b/scanner:1@{}", digest("scanner")));
+    given.family.images[0].upstream = Upstream::Float;
+    assert_eq!(sbom(&given), "a.b/scanner:1");
+    given.family.images[0].upstream = Upstream::Pin;
+    given.facts.upstream.clear();
+    assert!(given.refused().contains("the digest of `a.b/scanner:1`"));
 }
 
 #[test]
