@@ -63,16 +63,13 @@ impl FromStr for Period {
         let invalid = || InvalidText::new(text, EXPECTED);
         let (year, rest) = text.split_once('-').ok_or_else(invalid)?;
         let year: i16 = year.parse().map_err(|_| invalid())?;
-        let period = match rest.strip_prefix('W') {
-            Some(week) => {
-                let week = week.parse().map_err(|_| invalid())?;
-                let date = ISOWeekDate::new(year, week, Weekday::Monday).map_err(|_| invalid())?;
-                Self::week_of(date.date())
-            }
-            None => {
-                let month = rest.parse().map_err(|_| invalid())?;
-                Self::month_of(Date::new(year, month, 1).map_err(|_| invalid())?)
-            }
+        let period = if let Some(week) = rest.strip_prefix('W') {
+            let week = week.parse().map_err(|_| invalid())?;
+            let date = ISOWeekDate::new(year, week, Weekday::Monday).map_err(|_| invalid())?;
+            Self::week_of(date.date())
+        } else {
+            let month = rest.parse().map_err(|_| invalid())?;
+            Self::month_of(Date::new(year, month, 1).map_err(|_| invalid())?)
         };
         // One way to write each: `2026-W7` and `+2026-11` would be other inputs for the same time.
         (period.to_string() == text).then_some(period).ok_or_else(invalid)

@@ -216,6 +216,27 @@ fn the_period_of_a_release_is_that_of_its_record() {
     assert_eq!(counts(&refreshed("never"), &pins), "");
 }
 
+/// The format has no values: salt and period come after those of `extra`, as a shell would print them.
+#[test]
+fn salt_and_period_count_in_a_concat_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::testing::write(&folder.path().join("Dockerfile.base"), "FROM scratch\n", false);
+    let concat = "[base]\nhash = \"concat\"\ninputs = []\nextra = [\"a\"]\nrefresh = \"monthly\"";
+    let mut given = Given::new(&DEVBOX.replace("[base]", concat));
+    given.family.root = folder.path().to_path_buf().try_into().unwrap();
+    let identity = |given: &Given| {
+        let base = &given.family.images[0];
+        let mut warnings = Vec::new();
+        super::identities::concat(&given.family, base, &given.facts, &mut warnings).unwrap()
+    };
+    let shell = |text: &str| crate::domain::Identity::from_bytes(*Digest::of(text.as_bytes()).as_bytes());
+    assert_eq!(identity(&given), shell("FROM scratch\na\n"));
+    given.facts.period = "2026-11".parse().ok();
+    assert_eq!(identity(&given), shell("FROM scratch\na\n2026-11\n"));
+    given.family.images[0].salt = "1".to_owned();
+    assert_eq!(identity(&given), shell("FROM scratch\na\n1\n2026-11\n"));
+}
+
 #[test]
 fn upstream_digests_are_taken_from_the_record() {
     let mut given = Given::new(DEVBOX);

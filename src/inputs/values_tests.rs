@@ -97,7 +97,7 @@ fn every_build_option_counts() {
         ("provenance", |image| image.build.provenance = Provenance::Max),
         ("sbom", |image| image.build.sbom = Sbom::On),
         ("scanner", |image| {
-            image.build.sbom = Sbom::Scanner("a.b/scanner:1".into())
+            image.build.sbom = Sbom::Scanner("a.b/scanner:1".into());
         }),
         ("flag", |image| {
             image.build.flags = vec!["--ulimit".into(), "nofile=1".into()];

@@ -12,7 +12,7 @@ use crate::target::oci::{self, Descriptor};
 use crate::target::{FailureClass, Presence, RawManifest, Reference, Target};
 use std::time::Instant;
 
-/// What the types of SBOMs begin with: SPDX and CycloneDX.
+/// What the types of SBOMs begin with: SPDX and `CycloneDX`.
 const SBOMS: [&str; 2] = ["https://spdx.dev/Document", "https://cyclonedx.org/bom"];
 
 /// Builds, pushes and adopts the platform image of `step`.
