@@ -8,6 +8,12 @@ pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
+/// The day that it is in UTC.
+#[must_use]
+pub fn today() -> jiff::civil::Date {
+    jiff::tz::TimeZone::UTC.to_datetime(now()).date()
+}
+
 /// Now, as exactly as the system tells.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one module that reads the clock")]

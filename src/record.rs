@@ -1,6 +1,6 @@
 //! The record: the account of one release, kept in the registry under `_release-<version>`; `_release` is always the newest.
 
-use crate::domain::{Digest, Identity, ImageId, Platform, PublicTag, Repository, Tag, Version};
+use crate::domain::{Digest, Identity, ImageId, Period, Platform, PublicTag, Repository, Tag, Version};
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -82,6 +82,20 @@ pub struct AliasPoint {
     pub version: Version,
 }
 
+/// What makes an image another one though nothing else changed. Nothing of an image is in a cache that is of another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freshness {
+    /// The refresh period, where its base, or itself, is refreshed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// The salt of the base that it stands on.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub base_salt: String,
+    /// Its own salt.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub salt: String,
+}
+
 /// The process that runs a release, so that another one on the same machine can see whether it is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -134,6 +148,12 @@ pub struct Record {
     /// What each upstream reference was pinned to.
     #[serde(default)]
     pub upstream: BTreeMap<String, Digest>,
+    /// The refresh period that its base is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// What each image of the family is known to be built for, carried on from record to record. Set at the barrier.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fresh: BTreeMap<ImageId, Freshness>,
     /// The images of the release.
     pub images: Vec<RecordImage>,
     /// Images of the family that this release left out.

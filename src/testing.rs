@@ -3,7 +3,7 @@
 pub(crate) mod given;
 pub(crate) mod memory;
 
-use crate::config::Provenance;
+use crate::config::{Provenance, Sbom};
 use crate::domain::{IdentityTags, ImageId, Platform};
 use crate::plan::{BuildStep, SmokeStep};
 use std::io::{BufRead as _, BufReader};
@@ -35,7 +35,7 @@ pub(crate) fn build_step(repository: &str) -> BuildStep {
         labels: [].into(),
         annotations: [].into(),
         provenance: Provenance::Min,
-        sbom: false,
+        sbom: Sbom::Off,
         flags: vec![],
         no_cache: false,
         pull: false,

@@ -1,7 +1,7 @@
 //! The `docker buildx build` line of a build step: a pure function.
 
 use super::secrets::{ResolvedSecret, ResolvedSource};
-use crate::config::Provenance;
+use crate::config::{Provenance, Sbom};
 use crate::plan::BuildStep;
 use crate::process::Command;
 use camino::Utf8Path;
@@ -134,8 +134,10 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
             Provenance::Min => "--provenance=mode=min",
             Provenance::Max => "--provenance=mode=max",
         });
-        if step.sbom {
-            line.one("--sbom=true");
+        match &step.sbom {
+            Sbom::Off => {}
+            Sbom::On => line.one("--sbom=true"),
+            Sbom::Scanner(image) => line.one(&format!("--attest=type=sbom,generator={image}")),
         }
     }
 
@@ -157,14 +159,13 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
         line.one("--pull");
     }
 
+    // Without a name attestations would have no subject, in a layout too.
+    let name = step.repository.with_tag(&step.staging);
     let mut output = match &io.layout {
-        None => format!(
-            "type=image,name={},push=true",
-            step.repository.with_tag(&step.staging)
-        ),
+        None => format!("type=image,name={name},push=true"),
         Some(layout) => {
             let folder = csv(format!("dest={}", layout.export.display()));
-            format!("type=oci,tar=false,{folder},oci-mediatypes=true")
+            format!("type=oci,name={name},tar=false,{folder},oci-mediatypes=true")
         }
     };
     if io.attests && io.layout.is_none() {
@@ -327,7 +328,7 @@ mod tests {
         step.target = Some("final".into());
         step.network = Some("none".into());
         step.shm_size = Some("1g".into());
-        step.sbom = true;
+        step.sbom = Sbom::On;
         step.cache_from = vec!["type=registry,ref=r:c".into()];
         step.cache_to = Some("type=registry,ref=r:c,mode=max".into());
         step.flags = vec!["--add-host=a:1.2.3.4".into()];
@@ -392,7 +393,8 @@ mod tests {
             "{words:?}"
         );
         assert!(words.contains(&format!("BASE_IMAGE={BASE}")));
-        let output = "type=oci,tar=false,\"dest=/out/a, b/.splitbase/build-1/image\",oci-mediatypes=true";
+        let output = "type=oci,name=localhost:5000/acme/tiny:base-0123456789ab-amd64-staging,tar=false,\"dest=/out/a, b/.splitbase/build-1/image\",\
+            oci-mediatypes=true";
         assert!(
             words.windows(2).any(|pair| pair == ["--output", output]),
             "{words:?}"
@@ -416,6 +418,15 @@ mod tests {
         }
         assert!(words.contains(&format!("{BASE_DIGEST}={}", BASE.split_once('@').unwrap().1)));
         assert!(words.iter().any(|word| word.ends_with(",push=true")), "{words:?}");
+    }
+
+    #[test]
+    fn a_scanner_is_named() {
+        let mut step = full();
+        step.sbom = Sbom::Scanner("a.b/scanner:1@sha256:00".into());
+        let words = words(&command(&step, Some(BASE), &io(&[])));
+        assert!(words.contains(&"--attest=type=sbom,generator=a.b/scanner:1@sha256:00".to_owned()));
+        assert!(!words.iter().any(|word| word.starts_with("--sbom")), "{words:?}");
     }
 
     #[test]

@@ -142,7 +142,7 @@ async fn e2e_a_build_is_pushed_and_then_cached() {
 async fn e2e_a_build_on_the_classic_image_store() {
     let registry = TestRegistry::start();
     let mut bench = Bench::new(registry.address(), "RUN [\"/bin/busybox\", \"echo\", \"hello\"]").classic();
-    bench.step.sbom = true;
+    bench.step.sbom = crate::config::Sbom::On;
     bench.step.annotations = [("a".to_owned(), "v".to_owned())].into();
     bench.step.cache_to = Some(format!("type=registry,ref={}/c:c", registry.address()));
     let built = bench.run().await.unwrap();

@@ -6,6 +6,7 @@ use crate::plan::Rebuild;
 use crate::report::{ColorMode, ProgressMode};
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 /// Releases families of container images: builds what is missing, tests what it publishes, moves tags last.
 #[derive(Debug, Parser)]
@@ -81,6 +82,9 @@ pub struct Global {
     /// Every version must stand in variants.lock
     #[arg(long, global = true, env = "SPLITBASE_LOCKED")]
     pub locked: bool,
+    /// The day whose refresh period counts, instead of the clock's: YYYY-MM-DD, in UTC
+    #[arg(long, global = true, env = "SPLITBASE_TODAY", value_name = "DATE")]
+    pub today: Option<Date>,
     /// How results are written to standard output
     #[arg(short, long, global = true, env = "SPLITBASE_OUTPUT", value_enum, default_value_t = OutputFormat::Human)]
     pub output: OutputFormat,

@@ -4,7 +4,7 @@ use super::args::HashArgs;
 use super::failure::Failure;
 use super::session::Session;
 use crate::config::{Family, HashFormat};
-use crate::domain::{ExitCode, IdentityTags};
+use crate::domain::{ExitCode, IdentityTags, Period};
 use crate::gather::{self, HashedImage};
 use crate::inputs::InputEntry;
 use serde::Serialize;
@@ -21,6 +21,8 @@ struct ImageDocument<'a> {
     hash: HashFormat,
     identity: Option<String>,
     tag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<Period>,
     unresolved: &'a [String],
     inputs: &'a [InputEntry],
 }
@@ -44,6 +46,12 @@ pub(super) async fn run(session: &Session, args: HashArgs) -> Result<ExitCode, F
         return Ok(ExitCode::Done);
     }
     for image in &hashed.images {
+        if let Some(period) = image.period {
+            session.note(&format!(
+                "the identity of {} is that of {period}, for `refresh`",
+                image.image
+            ));
+        }
         let shown = match &image.identity {
             Some(identity) => IdentityTags::new(&image.image, identity).index().to_string(),
             None => format!("open: {}", image.unresolved.join(", ")),
@@ -72,6 +80,7 @@ fn document<'a>(family: &Family, image: &'a HashedImage) -> ImageDocument<'a> {
             .unwrap_or_default(),
         identity: image.identity.map(|identity| identity.to_string()),
         tag,
+        period: image.period,
         unresolved: &image.unresolved,
         inputs: &image.files,
     }

@@ -172,6 +172,7 @@ async fn saved(
     };
     let mut pins = session.pins(family, false)?;
     pins.plan = Some((plan.versions.clone(), plan.upstream.clone()));
+    pins.period = plan.period;
     let target = session.target(family, &plan.target)?;
     let facts = gather::gather(family, &options, &pins, &session.world(family, &target)).await?;
     let now = plan::plan(family, &facts, &options)?;

@@ -221,6 +221,8 @@ impl Session {
             re_resolve,
             lock,
             locked: self.global.locked,
+            period: None,
+            today: self.global.today.unwrap_or_else(clock::today),
         })
     }
 

@@ -27,7 +27,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
     }
 
     // Kept only where a folder was asked for; it goes with everything in it, however this ends.
-    let (_thrown_away, target) = match &session.global.to {
+    let (thrown_away, target) = match &session.global.to {
         Some(asked) if !asked.is_registry() => (None, asked.clone()),
         _ => {
             let (folder, target) = throw_away()?;
@@ -37,6 +37,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
     let options = Options {
         goal: Goal::Test,
         target: target.clone(),
+        throw_away: thrown_away.is_some(),
         ..session.options()
     };
     let mut pins = session.pins(&family, false)?;
@@ -54,6 +55,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
         session.note(&format!("base: {base} stands, and is not built"));
         validated = plan::on_base(&validated, base);
         pins.plan = Some((facts.versions, facts.upstream));
+        pins.period = facts.period;
         facts = gather::gather(&validated, &options, &pins, &world).await?;
         plan = plan::plan(&validated, &facts, &options)?;
     }

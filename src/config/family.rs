@@ -1,7 +1,7 @@
 //! What a `variants.toml` says, checked and with its defaults filled in. Everything after loading works on this.
 
-use super::Template;
-use crate::domain::{ByteSize, Duration, ImageId, Platform, PublicTag, Repository, Tag, Versioning};
+use super::{Sbom, Template};
+use crate::domain::{ByteSize, Duration, ImageId, Period, Platform, PublicTag, Repository, Tag, Versioning};
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,9 @@ pub struct Image {
     pub versions: Vec<String>,
     /// What happens to `FROM` images outside the family.
     pub upstream: Upstream,
+    /// How often it is built anew though nothing else changed; only of a base.
+    #[serde(default)]
+    pub refresh: Refresh,
     /// An input that serves to change the identity by hand; empty for none.
     pub salt: String,
     /// Build options.
@@ -147,6 +150,40 @@ pub enum Upstream {
     Float,
 }
 
+/// How often an image is built anew though nothing else changed. Each period is an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Refresh {
+    /// Only a change of its inputs builds it anew.
+    #[default]
+    Never,
+    /// In each ISO week.
+    Weekly,
+    /// In each month.
+    Monthly,
+}
+
+impl Refresh {
+    /// The period that this day of UTC is in.
+    #[must_use]
+    pub fn period(self, day: jiff::civil::Date) -> Option<Period> {
+        match self {
+            Self::Never => None,
+            Self::Weekly => Some(Period::week_of(day)),
+            Self::Monthly => Some(Period::month_of(day)),
+        }
+    }
+
+    /// Whether periods are of this kind.
+    #[must_use]
+    pub const fn is_of(self, period: Period) -> bool {
+        matches!(
+            (self, period),
+            (Self::Weekly, Period::Week { .. }) | (Self::Monthly, Period::Month { .. })
+        )
+    }
+}
+
 /// Options of a build. All of it counts in the identity, but the values of secrets and ssh.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
@@ -168,8 +205,8 @@ pub struct Build {
     pub labels: IndexMap<String, Template>,
     /// Provenance attestation.
     pub provenance: Provenance,
-    /// Whether an SBOM is attested.
-    pub sbom: bool,
+    /// Whether an SBOM is attested, and by what.
+    pub sbom: Sbom,
     /// Further buildx flags, as they are.
     pub flags: Vec<String>,
     /// Longest time that one build may take.

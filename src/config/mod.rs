@@ -10,17 +10,19 @@ mod problem;
 mod raw;
 mod render;
 mod resolve;
+mod sbom;
 mod schema;
 mod template;
 
 pub use family::{
-    Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Release, Retry,
-    Secret, SecretSource, Smoke, Upstream, VersionSource,
+    Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Refresh, Release,
+    Retry, Secret, SecretSource, Smoke, Upstream, VersionSource,
 };
 pub use load::{Loaded, Overrides, load, parse};
 pub use naming::{TagError, render_tag};
 pub use problem::{ConfigErrors, Place, Problem, Severity};
 pub use render::{render, render_all};
+pub use sbom::Sbom;
 pub use schema::json_schema;
 pub use template::{Template, TemplateError};
 

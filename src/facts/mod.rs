@@ -10,7 +10,7 @@ pub use crate::target::images::PlatformImage;
 pub use builder::{BuilderFacts, ImageStore};
 pub use image::{ImageFacts, IndexFact, PlatformFact};
 
-use crate::domain::{Digest, Mark, Platform, PublicTag};
+use crate::domain::{Digest, Mark, Period, Platform, PublicTag};
 use crate::record::Record;
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub struct Facts {
     pub versions: BTreeMap<String, Resolved>,
     /// Digest of each image outside the family that a Dockerfile or a build context names, by its reference as written.
     pub upstream: BTreeMap<String, Digest>,
+    /// The refresh period that the base is built for; `None` where nothing is refreshed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
     /// The builder; `None` when nobody needed to ask for it.
     pub builder: Option<BuilderFacts>,
     /// What stands under release tags and aliases; absent tags are left out.

@@ -1,12 +1,13 @@
 //! Gathering facts: as much side by side as their needs allow.
 
+use super::period::{is_refreshed, period};
 use super::records::{Records, records};
 use super::references::{Known, References};
 use super::upstream::{base_platforms, check_bases, upstream};
 use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, VersionSource};
-use crate::domain::{Digest, ImageId};
+use crate::domain::{Digest, ImageId, Period};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
 use crate::facts::Facts;
@@ -18,6 +19,7 @@ use crate::smoke::{SmokeFile, smoke_identity};
 use crate::target::Target;
 use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::try_join_all;
+use jiff::civil::Date;
 use std::collections::BTreeMap;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +37,10 @@ pub struct Pins {
     pub lock: Option<Lock>,
     /// Whether every version must stand in the lock (`--locked`).
     pub locked: bool,
+    /// The refresh period of a plan that was saved.
+    pub period: Option<Period>,
+    /// The day, in UTC, whose period counts where none is pinned.
+    pub today: Date,
 }
 
 /// What gathering needs of the world.
@@ -115,6 +121,10 @@ async fn without_builder<T: Target>(
     let records = async {
         match options.version.as_ref().filter(|_| options.goal == Goal::Release) {
             Some(version) => records(world.target, family, Some(version)).await,
+            // What is built without a release is built without cache in a new period too.
+            None if options.goal != Goal::Smoke && !options.throw_away && is_refreshed(family) => {
+                records(world.target, family, None).await
+            }
             None => Ok(Records::default()),
         }
     };
@@ -173,6 +183,7 @@ async fn without_builder<T: Target>(
 
     let mut facts = Facts {
         images: Vec::new(),
+        period: period(family, pins, record.as_ref()),
         upstream: BTreeMap::new(),
         base_platforms: None,
         mark,

@@ -1,6 +1,7 @@
 //! Identities of all images, from their files and the values that are known.
 
 use super::GatherError;
+use super::period::period_of;
 use crate::config::{Family, HashFormat, Image, Template};
 use crate::domain::{Identity, ImageId};
 use crate::facts::{Facts, ImageFacts};
@@ -44,6 +45,7 @@ pub fn canonical_list(
             .as_ref()
             .filter(|_| image.base_arg.is_some())
             .and_then(|reference| facts.upstream.get(reference)),
+        period: period_of(image, facts.period),
     };
     let values = inputs::values_of(image, &resolved)
         .map_err(|unresolved| PlanError::MissingFact(unresolved.to_string()))?;
@@ -109,14 +111,12 @@ pub(super) fn concat(
         .map(|(name, resolved)| (name.clone(), resolved.version.clone()))
         .collect();
     let inputs = image.inputs.as_deref().unwrap_or_default();
-    let concat = inputs::concat(
-        &family.root,
-        &image.context,
-        &image.dockerfile,
-        inputs,
-        &extra(image, &versions)?,
-    )
-    .map_err(|error| GatherError::Input(image.id.clone(), error))?;
+    let mut extra = extra(image, &versions)?;
+    // The format knows nothing else that could hold them.
+    extra.extend((!image.salt.is_empty()).then(|| image.salt.clone()));
+    extra.extend(period_of(image, facts.period).map(|period| period.to_string()));
+    let concat = inputs::concat(&family.root, &image.context, &image.dockerfile, inputs, &extra)
+        .map_err(|error| GatherError::Input(image.id.clone(), error))?;
     warnings.extend(concat.blind.iter().map(ToString::to_string));
     Ok(concat.identity)
 }

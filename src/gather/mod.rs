@@ -6,6 +6,7 @@ mod base;
 mod error;
 mod identities;
 mod offline;
+mod period;
 mod probe;
 mod records;
 mod references;

@@ -1,12 +1,13 @@
 //! Identities without a registry: what `hash` shows. What is not known without asking is left open.
 
 use super::all::{Pins, World, check_sets, known_versions, resolve};
+use super::period::{period, period_of};
 use super::references::{Known, References};
 use super::sources::{self, Sources};
 use super::upstream::{known_upstream, upstream};
 use super::{GatherError, identities};
 use crate::config::{Family, HashFormat, Template, Upstream};
-use crate::domain::{Digest, Identity, ImageId};
+use crate::domain::{Digest, Identity, ImageId, Period};
 use crate::facts::Facts;
 use crate::inputs::InputEntry;
 use crate::plan::Options;
@@ -21,6 +22,8 @@ pub struct HashedImage {
     pub image: ImageId,
     /// Its identity; `None` while something is open.
     pub identity: Option<Identity>,
+    /// The refresh period that it holds for; `None` where it has none of its own.
+    pub period: Option<Period>,
     /// The versions and references that are open.
     pub unresolved: Vec<String>,
     /// The files that count.
@@ -58,7 +61,11 @@ pub async fn hash<T: Target>(
             known_upstream(family, pins, &references.upstream, None).0,
         ),
     };
-    let facts = Facts::of(versions, upstream);
+    let period = period(family, pins, None);
+    let facts = Facts {
+        period,
+        ..Facts::of(versions, upstream)
+    };
     let mut hashed = Hashed::default();
     let mut base: Option<Identity> = None;
     for image in &family.images {
@@ -79,6 +86,7 @@ pub async fn hash<T: Target>(
         let mut one = HashedImage {
             image: image.id.clone(),
             identity: None,
+            period: period_of(image, period),
             unresolved,
             files: collected.entries.clone(),
             explanation: String::new(),

@@ -104,6 +104,7 @@ impl References {
         let upstream: BTreeSet<String> = external()
             .map(|reference| reference.image.clone())
             .chain(in_contexts)
+            .chain(image.build.sbom.scanner().map(str::to_owned))
             .collect();
         let id = &image.id;
         self.bases.insert(id.clone(), bases.into_iter().collect());

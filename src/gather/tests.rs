@@ -1,6 +1,7 @@
 //! Tests of what is asked, in which order it counts, and that unknown is not absent.
 
 use super::all::known_versions;
+use super::period::period;
 use super::records::records;
 use super::references::{Known, References};
 use super::upstream::known_upstream;
@@ -181,6 +182,59 @@ fn pins_win_in_their_order() {
     assert_eq!(known(&given, &pins).as_deref(), Some("2.0.0"));
     pins.set.insert("TOOL".to_owned(), "3.0.0".to_owned());
     assert_eq!(known(&given, &pins).as_deref(), Some("3.0.0"));
+}
+
+#[test]
+fn the_period_of_a_release_is_that_of_its_record() {
+    let refreshed = |refresh: &str| {
+        let line = format!("[base]\nrefresh = \"{refresh}\"");
+        Given::new(&DEVBOX.replace("[base]", &line))
+    };
+    let mut given = refreshed("weekly");
+    let counts = |given: &Given, pins: &Pins| {
+        let period = period(&given.family, pins, given.facts.record.as_ref());
+        period.map_or_else(String::new, |period| period.to_string())
+    };
+    let mut pins = Pins {
+        today: "2026-11-23".parse().unwrap(),
+        ..Pins::default()
+    };
+    assert_eq!(counts(&given, &pins), "2026-W48");
+    let mut record = given.plan().record.unwrap();
+    record.period = "2026-W47".parse().ok();
+    given.facts.record = Some(record.clone());
+    assert_eq!(counts(&given, &pins), "2026-W47");
+    pins.re_resolve = true;
+    assert_eq!(counts(&given, &pins), "2026-W48");
+    pins.re_resolve = false;
+    pins.period = "2026-W46".parse().ok();
+    assert_eq!(counts(&given, &pins), "2026-W46");
+    // A pin of another kind is none.
+    let mut monthly = refreshed("monthly");
+    monthly.facts.record = Some(record);
+    assert_eq!(counts(&monthly, &pins), "2026-11");
+    assert_eq!(counts(&refreshed("never"), &pins), "");
+}
+
+/// The format has no values: salt and period come after those of `extra`, as a shell would print them.
+#[test]
+fn salt_and_period_count_in_a_concat_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::testing::write(&folder.path().join("Dockerfile.base"), "FROM scratch\n", false);
+    let concat = "[base]\nhash = \"concat\"\ninputs = []\nextra = [\"a\"]\nrefresh = \"monthly\"";
+    let mut given = Given::new(&DEVBOX.replace("[base]", concat));
+    given.family.root = folder.path().to_path_buf().try_into().unwrap();
+    let identity = |given: &Given| {
+        let base = &given.family.images[0];
+        let mut warnings = Vec::new();
+        super::identities::concat(&given.family, base, &given.facts, &mut warnings).unwrap()
+    };
+    let shell = |text: &str| crate::domain::Identity::from_bytes(*Digest::of(text.as_bytes()).as_bytes());
+    assert_eq!(identity(&given), shell("FROM scratch\na\n"));
+    given.facts.period = "2026-11".parse().ok();
+    assert_eq!(identity(&given), shell("FROM scratch\na\n2026-11\n"));
+    given.family.images[0].salt = "1".to_owned();
+    assert_eq!(identity(&given), shell("FROM scratch\na\n1\n2026-11\n"));
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn kinds_sort_as_their_words_do() {
         K::Label,
         K::Network,
         K::Provenance,
+        K::Refresh,
         K::Salt,
         K::Sbom,
         K::Secret,

@@ -1,7 +1,7 @@
 //! The values that count in an identity beside the files. Pure.
 
 use crate::config::{BuildContext, Image, Provenance};
-use crate::domain::{Digest, Identity};
+use crate::domain::{Digest, Identity, Period};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,9 +30,11 @@ pub enum ValueKind {
     Network,
     /// Kind of provenance; its name is empty.
     Provenance,
+    /// Refresh period; its name is empty.
+    Refresh,
     /// The salt; its name is empty.
     Salt,
-    /// Whether an SBOM is attested; its name is empty.
+    /// Whether an SBOM is attested, or the image that makes it as configured; its name is empty.
     Sbom,
     /// Id of a secret; its value is empty.
     Secret,
@@ -63,6 +65,7 @@ impl ValueKind {
             Self::Label => "label",
             Self::Network => "network",
             Self::Provenance => "provenance",
+            Self::Refresh => "refresh",
             Self::Salt => "salt",
             Self::Sbom => "sbom",
             Self::Secret => "secret",
@@ -103,6 +106,8 @@ pub struct Resolved<'a> {
     pub base: Option<&'a Identity>,
     /// Digest of the base, where the image stands on one from elsewhere.
     pub base_image: Option<&'a Digest>,
+    /// The period that it is built for, where it is refreshed.
+    pub period: Option<Period>,
 }
 
 /// Versions that an image needs and that are not known: without them it has no identity.
@@ -146,6 +151,9 @@ pub fn values_of(image: &Image, resolved: &Resolved<'_>) -> Result<Vec<NamedValu
     if let Some(base) = resolved.base_image {
         add(ValueKind::BaseImage, "", &base.to_string());
     }
+    if let Some(period) = resolved.period {
+        add(ValueKind::Refresh, "", &period.to_string());
+    }
     for (place, value) in resolved.extra.iter().enumerate() {
         add(ValueKind::Extra, &place.to_string(), value);
     }
@@ -183,7 +191,7 @@ pub fn values_of(image: &Image, resolved: &Resolved<'_>) -> Result<Vec<NamedValu
         Provenance::Max => "max",
     };
     add(ValueKind::Provenance, "", provenance);
-    add(ValueKind::Sbom, "", if build.sbom { "true" } else { "false" });
+    add(ValueKind::Sbom, "", build.sbom.as_str());
     if !unknown.is_empty() {
         return Err(Unresolved { names: unknown });
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Build, HashFormat, Secret, SecretSource, Smoke, Template, Upstream};
+use crate::config::{Build, HashFormat, Refresh, Sbom, Secret, SecretSource, Smoke, Template, Upstream};
 use crate::domain::{Duration, ImageId, Platform};
 
 /// What is changed, and how.
@@ -17,6 +17,7 @@ fn image() -> Image {
         extra: Vec::new(),
         versions: vec!["TOOL_VERSION".to_owned()],
         upstream: Upstream::Pin,
+        refresh: Refresh::Never,
         salt: String::new(),
         build: Build::default(),
         platforms: vec![Platform::native()],
@@ -36,6 +37,7 @@ struct Known {
     upstream: BTreeMap<String, String>,
     base: Option<Identity>,
     base_image: Option<Digest>,
+    period: Option<Period>,
 }
 
 impl Known {
@@ -58,6 +60,7 @@ impl Known {
             upstream: &self.upstream,
             base_image: self.base_image.as_ref(),
             base: self.base.as_ref(),
+            period: self.period,
         };
         values_of(image, &resolved)
     }
@@ -65,7 +68,7 @@ impl Known {
 
 #[test]
 fn every_build_option_counts() {
-    let changes: [Change<Image>; 13] = [
+    let changes: [Change<Image>; 14] = [
         ("base-arg", |image| image.base_arg = Some("BASE_IMAGE".into())),
         ("salt", |image| image.salt = "1".into()),
         ("target", |image| image.build.target = Some("x".into())),
@@ -92,7 +95,10 @@ fn every_build_option_counts() {
         }),
         ("ssh", |image| image.build.ssh.push("default".into())),
         ("provenance", |image| image.build.provenance = Provenance::Max),
-        ("sbom", |image| image.build.sbom = true),
+        ("sbom", |image| image.build.sbom = Sbom::On),
+        ("scanner", |image| {
+            image.build.sbom = Sbom::Scanner("a.b/scanner:1".into());
+        }),
         ("flag", |image| {
             image.build.flags = vec!["--ulimit".into(), "nofile=1".into()];
         }),
@@ -113,7 +119,7 @@ fn every_build_option_counts() {
 
 #[test]
 fn every_resolved_value_counts() {
-    let changes: [Change<Known>; 8] = [
+    let changes: [Change<Known>; 11] = [
         ("arg", |known| drop(known.args.insert("A".into(), "1".into()))),
         ("arg value", |known| {
             drop(known.args.insert("A".into(), "2".into()));
@@ -128,6 +134,9 @@ fn every_resolved_value_counts() {
         }),
         ("base", |known| known.base = Some(Identity::from_bytes([1; 32]))),
         ("base-image", |known| known.base_image = Some(Digest::of(b"1"))),
+        ("week", |known| known.period = "2026-W47".parse().ok()),
+        ("next week", |known| known.period = "2026-W48".parse().ok()),
+        ("month", |known| known.period = "2026-11".parse().ok()),
     ];
     let image = image();
     let mut seen = vec![Known::new().values(&image)];

@@ -3,7 +3,7 @@
 use super::images::{Decision, ImageState};
 use super::render::Scope;
 use super::{Action, BaseUse, BuildStep, Options, PlanError, Step};
-use crate::config::{BuildContext, CacheTo, Family, Image, Upstream};
+use crate::config::{BuildContext, CacheTo, Family, Image, Sbom, Upstream};
 use crate::domain::{IdentityTags, Mark, Platform, Repository};
 use crate::facts::{Facts, PlatformImage};
 use crate::target::oci;
@@ -71,9 +71,9 @@ pub(super) fn build_step(
         labels,
         annotations: BTreeMap::from([(oci::IDENTITY.to_owned(), state.fact.identity.to_string())]),
         provenance: build.provenance,
-        sbom: build.sbom,
+        sbom: sbom(image, facts)?,
         flags: build.flags.clone(),
-        no_cache: decision.is_some_and(|decision| decision.rebuild),
+        no_cache: decision.is_some_and(|decision| decision.no_cache),
         pull: image.upstream == Upstream::Float,
         cache_from: cache_from(family, image, platform, &facts.mark, builder.exports_cache())
             .into_iter()
@@ -165,15 +165,32 @@ fn no_value(placeholder: &str, image: &Image) -> PlanError {
 /// What says that a build context is an image.
 const IMAGE: &str = "docker-image://";
 
+/// A reference with the digest that it is pinned to.
+fn pinned(reference: &str, facts: &Facts) -> Option<String> {
+    let digest = facts.upstream.get(reference)?;
+    // A reference may hold a tag and a digest; what counts is its name and the digest that was resolved.
+    let name = reference.split('@').next().unwrap_or(reference);
+    Some(format!("{name}@{digest}"))
+}
+
+fn no_digest(reference: &str) -> PlanError {
+    PlanError::MissingFact(format!("the digest of `{reference}`"))
+}
+
+/// What makes the SBOM: the image that scans is one from outside as any other.
+fn sbom(image: &Image, facts: &Facts) -> Result<Sbom, PlanError> {
+    Ok(match &image.build.sbom {
+        Sbom::Scanner(reference) if image.upstream == Upstream::Pin => {
+            Sbom::Scanner(pinned(reference, facts).ok_or_else(|| no_digest(reference))?)
+        }
+        sbom => sbom.clone(),
+    })
+}
+
 /// Named build contexts: those of the file, and the pinned upstream images of the Dockerfile.
 fn contexts(image: &Image, facts: &Facts) -> Result<Values, PlanError> {
     let mut contexts = Values::new();
-    let pinned = |reference: &str| {
-        let digest = facts.upstream.get(reference)?;
-        // A reference may hold a tag and a digest; what counts is its name and the digest that was resolved.
-        let name = reference.split('@').next().unwrap_or(reference);
-        Some(format!("{IMAGE}{name}@{digest}"))
-    };
+    let pinned = |reference: &str| Some(format!("{IMAGE}{}", pinned(reference, facts)?));
     let fact = facts.images.iter().find(|fact| fact.image == image.id);
     for reference in fact.map(|fact| fact.upstream.as_slice()).unwrap_or_default() {
         if let Some(context) = pinned(reference) {
@@ -186,8 +203,7 @@ fn contexts(image: &Image, facts: &Facts) -> Result<Values, PlanError> {
             BuildContext::Image(reference) if image.upstream == Upstream::Float => {
                 format!("{IMAGE}{reference}")
             }
-            BuildContext::Image(reference) => pinned(reference)
-                .ok_or_else(|| PlanError::MissingFact(format!("the digest of `{reference}`")))?,
+            BuildContext::Image(reference) => pinned(reference).ok_or_else(|| no_digest(reference))?,
         };
         contexts.insert(name.clone(), value);
     }

@@ -3,10 +3,10 @@
 use super::Step;
 use crate::config::Retry;
 use crate::domain::{
-    Digest, Identity, ImageId, Mark, Platform, PublicTag, Repository, Tag, TargetRef, Version,
+    Digest, Identity, ImageId, Mark, Period, Platform, PublicTag, Repository, Tag, TargetRef, Version,
 };
 use crate::facts::PlatformImage;
-use crate::record::{AliasPoint, Record};
+use crate::record::{AliasPoint, Freshness, Record};
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,6 +93,12 @@ pub struct Plan {
     pub versions: BTreeMap<String, Resolved>,
     /// What upstream references were resolved to.
     pub upstream: BTreeMap<String, Digest>,
+    /// The refresh period that the base is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// What the images are built for, where a period or a salt asks for it: the record says so once they stand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fresh: BTreeMap<ImageId, Freshness>,
     /// The images.
     pub images: Vec<PlanImage>,
     /// What is done, in an order in which it could be done one by one.

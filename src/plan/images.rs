@@ -13,8 +13,8 @@ pub(super) struct Decision<'a> {
     pub(super) found: Option<&'a PlatformImage>,
     /// Why it is built; `None` when what is there is used.
     pub(super) build: Option<String>,
-    /// Whether the build was asked for by hand.
-    pub(super) rebuild: bool,
+    /// Whether nothing of the build may come from the cache.
+    pub(super) no_cache: bool,
     /// Why it is tested now; `None` when it is not, or was before.
     pub(super) smoke: Option<String>,
 }
@@ -120,11 +120,12 @@ pub(super) enum Base<'a> {
     Elsewhere(&'a str, &'a Facts),
 }
 
-/// Decides what becomes of `image`, given what becomes of its base.
+/// Decides what becomes of `image`, given what becomes of its base. `stale` says why the build cache is not to be used, where it is not.
 pub(super) fn decide<'a>(
     image: &Image,
     fact: &'a ImageFacts,
     base: &Base<'_>,
+    stale: Option<&str>,
     options: &Options,
 ) -> Result<ImageState<'a>, PlanError> {
     let mut platforms = BTreeMap::new();
@@ -153,10 +154,11 @@ pub(super) fn decide<'a>(
         if let (Some(_), Base::Elsewhere(reference, facts)) = (&build, base) {
             has_platform(image, platform, reference, facts)?;
         }
+        let build = build.map(|why| stale.map_or_else(|| why.clone(), |stale| format!("{why}; {stale}")));
         let mut decision = Decision {
             found,
             build,
-            rebuild,
+            no_cache: rebuild || stale.is_some(),
             smoke: None,
         };
         decision.smoke = reason_to_test(image, fact, platform, &decision, options);

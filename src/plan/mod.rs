@@ -6,6 +6,7 @@ mod build_step;
 mod compare;
 mod document;
 mod error;
+mod freshness;
 mod images;
 mod options;
 mod planner;

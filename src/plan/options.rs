@@ -82,6 +82,9 @@ pub struct Options {
     pub adopt: bool,
     /// Test again what has passed before, too.
     pub test_again: bool,
+    /// Nothing of it is kept: it may be built from any cache.
+    #[serde(default)]
+    pub throw_away: bool,
 }
 
 #[cfg(test)]

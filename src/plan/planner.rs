@@ -3,7 +3,7 @@
 use super::images::{Base, ImageState, decide};
 use super::publish::{self, Names};
 use super::{Action, AssembleStep, Goal, Options, Plan, PlanError, RecordStep, SCHEMA, Step, StepId};
-use super::{build_step, smoke_step};
+use super::{build_step, freshness, smoke_step};
 use crate::config::{Family, Image};
 use crate::domain::{IdentityTags, ImageId, Platform};
 use crate::facts::{BuilderFacts, Facts, ImageFacts};
@@ -29,7 +29,8 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
             (Some(_), None) => Base::Built(states.get(&ImageId::Base)),
             (Some(_), Some(reference)) => Base::Elsewhere(reference, facts),
         };
-        let state = decide(image, fact, &base, options)?;
+        let stale = freshness::without_cache(family, image, facts, options);
+        let state = decide(image, fact, &base, stale.as_deref(), options)?;
         states.insert(image.id.clone(), state);
     }
     let mut draft = Draft {
@@ -76,6 +77,8 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         mark: facts.mark.clone(),
         versions: facts.versions.clone(),
         upstream: facts.upstream.clone(),
+        period: facts.period,
+        fresh: freshness::fresh(family, &selected, facts),
         images: selected
             .iter()
             .filter_map(|image| states.get(&image.id).map(|state| state.document(image, &names)))
@@ -504,6 +507,12 @@ fn record(
         revision: facts.revision.clone(),
         versions: facts.versions.clone(),
         upstream: facts.upstream.clone(),
+        period: facts.period,
+        fresh: facts
+            .newest
+            .as_ref()
+            .map(|newest| newest.fresh.clone())
+            .unwrap_or_default(),
         left_out: left_out.map(|image| image.id.clone()).collect(),
         images,
         aliases: earlier.map(|record| record.aliases.clone()).unwrap_or_default(),

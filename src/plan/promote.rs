@@ -87,11 +87,10 @@ pub fn plan_promotion(
     if moves.is_empty() && held_back {
         return Err(refused(&of_aliases.join("; ")));
     }
-    record.points = facts
-        .newest
-        .as_ref()
-        .map(|newest| newest.points.clone())
-        .unwrap_or_default();
+    // What other releases did since is carried on.
+    let newest = facts.newest.as_ref();
+    record.points = newest.map(|newest| newest.points.clone()).unwrap_or_default();
+    record.fresh = newest.map(|newest| newest.fresh.clone()).unwrap_or_default();
     if !moves.is_empty()
         || facts
             .record
@@ -140,6 +139,8 @@ pub fn plan_promotion(
         mark: facts.mark.clone(),
         versions: record.versions.clone(),
         upstream: record.upstream.clone(),
+        period: record.period,
+        fresh: record.fresh.clone(),
         images,
         steps,
         warnings,

@@ -1,6 +1,6 @@
 //! The steps of a plan. Each holds all that is needed to carry it out.
 
-use crate::config::{Describe, Provenance, Secret, Template};
+use crate::config::{Describe, Provenance, Sbom, Secret, Template};
 use crate::domain::{ByteSize, Digest, Duration, Identity, ImageId, Platform, PublicTag, Repository, Tag};
 use crate::record::RecordState;
 use camino::Utf8PathBuf;
@@ -185,8 +185,8 @@ pub struct BuildStep {
     pub annotations: BTreeMap<String, String>,
     /// Provenance attestation.
     pub provenance: Provenance,
-    /// Whether an SBOM is attested.
-    pub sbom: bool,
+    /// Whether an SBOM is attested; the image that makes it is pinned where images from outside are.
+    pub sbom: Sbom,
     /// Further buildx flags.
     pub flags: Vec<String>,
     /// Whether nothing may come from the build cache.

@@ -224,7 +224,7 @@ fn build_step(name: &str, on: &str, byte: u8) -> BuildStep {
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         provenance: Provenance::Min,
-        sbom: false,
+        sbom: crate::config::Sbom::Off,
         flags: Vec::new(),
         no_cache: false,
         pull: false,
@@ -374,6 +374,8 @@ pub(super) fn plan() -> Plan {
             ("NODE_MAJOR".to_owned(), resolved("22", "value")),
         ]),
         upstream: BTreeMap::from([("debian:13".to_owned(), digest(0xdd))]),
+        period: "2026-W47".parse().ok(),
+        fresh: BTreeMap::new(),
         images: vec![
             plan_image(
                 "base",

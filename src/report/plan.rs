@@ -102,6 +102,13 @@ fn versions(plan: &Plan) -> Option<String> {
             Cell::new("upstream").style(FAINT),
         ]);
     }
+    if let Some(period) = plan.period {
+        table.row([
+            Cell::new("base").style(NAME),
+            period.to_string().into(),
+            Cell::new("refresh period").style(FAINT),
+        ]);
+    }
     let table = table.render("  ");
     (!table.is_empty()).then(|| format!("{}\n{table}", paint(HEADING, "versions")))
 }
@@ -228,6 +235,7 @@ mod tests {
           NODE_MAJOR  22                   value
           PI_VERSION  1.5.2                npm:@earendil-works/pi-coding-agent
           debian:13   sha256:dddddddddddd  upstream
+          base        2026-W47             refresh period
 
         images
           base          base-aaaaaaaaaaaa          present     linux/amd64, linux/arm64                 reused: its identity is in the registry
@@ -262,6 +270,7 @@ mod tests {
         let mut document = fixture::plan();
         document.versions.clear();
         document.upstream.clear();
+        document.period = None;
         document.images.clear();
         document.warnings.clear();
         document.steps.truncate(2);

@@ -19,6 +19,8 @@ pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/v
 pub const ATTESTS: &str = "vnd.docker.reference.digest";
 /// Annotation that marks a descriptor as an attestation manifest.
 pub const ATTESTATION_TYPE: &str = "vnd.docker.reference.type";
+/// Annotation of an attestation manifest's layer: what it states.
+pub const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 /// Annotation with the digest of the base's platform image (OCI image specification, "Pre-defined annotation keys").
 pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 /// Annotation with the full identity of an image.

@@ -1,7 +1,8 @@
 //! Images from outside of the family, named by a context or by what a build argument gets: what is pinned is what is built.
 
-use crate::support::{AMD64, Family, Registry, Run, Upstream};
+use crate::support::{AMD64, ARM64, Family, Registry, Run, Upstream, docker, program};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// A smoke test that tells what `/etc/word` holds.
 const TELL: &str =
@@ -248,4 +249,91 @@ fn e2e_upstream_only_what_a_version_names_waits_for_it() {
             );
         }
     }
+}
+
+/// What the engine itself has under a name, and what moves there after the plan, is not what is built.
+#[test]
+fn e2e_upstream_every_image_that_a_dockerfile_names_is_what_the_plan_saw() {
+    let registry = Registry::start();
+    let both = format!("{AMD64},{ARM64}");
+    let mut upstream = Upstream::new(&registry);
+    let tags = ["1", "2", "3", "4"];
+    for tag in tags {
+        upstream.retag(tag).push(&both, &format!("planned-{tag}"));
+    }
+    let name = upstream.reference.strip_suffix(":4").unwrap().to_owned();
+    let digests: Vec<String> = tags.map(|tag| digest(&registry, tag)).into();
+    let family = Family::for_both(&registry);
+    family
+        .write(
+            "Dockerfile.base",
+            format!(
+                "ARG TOOLS={name}:2\nFROM ${{TOOLS}} AS tools\nFROM scratch AS nothing\nFROM {name}:1\n\
+                 RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nCOPY marker /etc/marker\nCOPY --from=tools /word /etc/tools\n\
+                 COPY --from={name}:3 /word /etc/copied\nCOPY --from={name}:4@{} /word /etc/fixed\n\
+                 RUN --mount=type=bind,from={name}:2,source=/word,target=/run/word cp /run/word /etc/mounted\nENV PATH=/bin\n",
+                digests[3]
+            ),
+        )
+        .smoke("docker run --rm --platform \"$SPLITBASE_PLATFORM\" \"$SPLITBASE_IMAGE\" sh -c 'echo words: $(cat /word /etc/tools /etc/copied /etc/fixed /etc/mounted)'");
+    let saved = family.path("plan.json");
+    let saved = saved.to_str().unwrap();
+    let splitbase = family.splitbase();
+    splitbase.ok(&["plan", "v1.0.0", "--save", saved]);
+    for tag in tags {
+        upstream.retag(tag).push(&both, "moved");
+        upstream.keep("stale");
+    }
+    let run = splitbase.ok(&["release", "--plan", saved]);
+    // Those of an index, not of a platform; what the Dockerfile pins itself counts with its text.
+    let pinned: BTreeMap<String, &String> = (0..3)
+        .map(|at| (format!("{name}:{}", tags[at]), &digests[at]))
+        .collect();
+    assert_eq!(family.record(&registry, "v1.0.0")["upstream"], json!(pinned));
+    let words = "words: planned-1 planned-2 planned-3 planned-4 planned-2";
+    assert_eq!(run.stderr.matches(words).count(), 2, "{}", run.stderr);
+    // What moved is another identity, also where only a mount names it.
+    let (before, after) = (family.read("plan.json"), splitbase.json(&["plan", "v1.1.0"]));
+    let before: Value = serde_json::from_str(&before).unwrap();
+    assert_ne!(before["images"][0]["identity"], after["images"][0]["identity"]);
+    assert_eq!(after["upstream"].as_object().unwrap().len(), 3);
+    for tag in tags {
+        upstream.retag(tag);
+        docker(&["image", "rm", &upstream.reference]);
+    }
+}
+
+/// An image from a registry of its own, which wants a password.
+#[test]
+fn e2e_upstream_from_a_registry_that_wants_a_password() {
+    let (registry, locked) = (
+        Registry::start(),
+        Registry::with_passwords("user:$2b$04$Rrvxkkcx2MzMoaZS4rCtMusRT3tCft8xzbwcevB9wQZSQGlAdwqt.\n"),
+    );
+    let upstream = Upstream::new(&registry);
+    upstream.push(AMD64, "private");
+    let reference = format!("{}/library/up:1", locked.address());
+    let family = on(&registry, &format!("FROM {reference}"));
+    family.write("docker/config.json", "{}");
+    let splitbase = family.splitbase().env("DOCKER_CONFIG", family.path("docker"));
+    let run = splitbase.run(&["plan", "v1.0.0"]).expect(5);
+    run.says(&reference[..reference.rfind(':').unwrap()]);
+
+    let login = "export DOCKER_CONFIG=\"$1\"; printf %s Tr0ub4dor-and-3-secrets | docker login --username user --password-stdin \"$2\" && \
+                 crane copy \"$3\" \"$4\"";
+    let config = family.path("docker").display().to_string();
+    let args = [
+        "-c",
+        login,
+        "sh",
+        &config,
+        locked.address(),
+        &upstream.reference,
+        &reference,
+    ];
+    program("sh", &args);
+    let run = splitbase.ok(&["release", "v1.0.0"]);
+    let pinned = locked.tags("library/up")["1"].clone();
+    pins(&run, &format!("{reference}=docker-image://{reference}@{pinned}"));
+    run.says("word: private");
 }

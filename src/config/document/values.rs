@@ -152,8 +152,8 @@ fn split_expected(expected: &str) -> (&str, Option<String>) {
     }
 }
 
-/// Reads one word of a choice. `later` are words that a later version will know.
-pub(in crate::config) fn read_choice<T>(node: &Node<'_>, reader: &mut Reader<'_>, later: &[&str]) -> Option<T>
+/// Reads one word of a choice.
+pub(in crate::config) fn read_choice<T>(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<T>
 where
     T: DeserializeOwned + JsonSchema,
 {
@@ -163,11 +163,6 @@ where
         Err(NotOneOf(words)) => words,
     };
     let known = format!("known here: `{}`", words.join("`, `"));
-    if later.contains(&text.as_str()) {
-        let message = format!("{}: `{text}` is not supported yet", node.label());
-        reader.error(&node.span, message, Some(known));
-        return None;
-    }
     let hint = did_you_mean(&text, words.iter().copied()).unwrap_or(known);
     reader.error(
         &node.span,

@@ -2,9 +2,9 @@
 
 use super::RawSmoke;
 use super::table::table;
-use super::values::{Argument, InnerPath, Refresh, RootPath};
+use super::values::{Argument, InnerPath, RootPath};
 use crate::config::document::{Map, Placed};
-use crate::config::{HashFormat, Provenance, Template, Upstream};
+use crate::config::{HashFormat, Provenance, Refresh, Sbom, Template, Upstream};
 use crate::domain::{Duration, Platform};
 
 table! {
@@ -26,9 +26,9 @@ table! {
         "versions" versions: Vec<Placed<String>>,
         /// `pin`: the digest of `FROM` counts in the identity and is what is built; `float`: whatever its tag points at. Default: `pin`.
         "upstream" upstream: Upstream,
-        /// How often the base is built anew though nothing changed. Only `never`, the default, is supported yet.
+        /// How often the base is built anew though nothing else changed: `never`, `weekly` or `monthly`, in UTC. A new period is a new input, and is built without cache. Default: `never`.
         "refresh" refresh: Refresh,
-        /// Changing it changes the identity.
+        /// Changing it changes the identity, and builds without cache.
         "salt" salt: String,
         /// Platforms. Default: those of the family.
         "platforms" platforms: Vec<Placed<Platform>>,
@@ -63,7 +63,7 @@ table! {
         "versions" versions: Vec<Placed<String>>,
         /// `pin`: the digest of `FROM` images outside the family counts in the identity; `float`: whatever their tag points at. Default: `pin`.
         "upstream" upstream: Upstream,
-        /// Changing it changes the identity.
+        /// Changing it changes the identity, and builds without cache.
         "salt" salt: String,
         /// Platforms. Default: those of the family.
         "platforms" platforms: Vec<Placed<Platform>>,
@@ -104,8 +104,8 @@ table! {
         "labels" labels: Map<Template>,
         /// Provenance attestation: `off`, `min` or `max`. Default: `min`.
         "provenance" provenance: Provenance,
-        /// Whether an SBOM is attested. Default: `false`.
-        "sbom" sbom: bool,
+        /// Whether an SBOM is attested; an image with tag or digest is the scanner that makes it, instead of BuildKit's own. Default: `false`.
+        "sbom" sbom: Sbom,
         /// Any other flags of `docker buildx build`, as they are; those that splitbase sets itself are refused.
         "flags" flags: Vec<Placed<String>>,
         /// Longest time that one build may take; `0s` for no limit. Default: `90m`.

@@ -1,7 +1,7 @@
 //! Values that only `variants.toml` has: arguments, paths, templates, and the words of its choices.
 
 use crate::config::document::{FromToml, Node, Reader, Span, looks_like_secret, read_choice, read_text};
-use crate::config::{HashFormat, Provenance, Template, Upstream};
+use crate::config::{HashFormat, Provenance, Refresh, Sbom, Template, Upstream};
 use crate::domain::{ByteSize, Duration, Platform, Versioning};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -28,19 +28,11 @@ pub(in crate::config) enum Prereleases {
     Aliases,
 }
 
-/// `[base] refresh`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::config) enum Refresh {
-    /// Only a change of its inputs builds the base anew.
-    Never,
-}
-
 macro_rules! choices {
-    ($($type:ty $([$($later:literal),*])?),* $(,)?) => {
+    ($($type:ty),* $(,)?) => {
         $(impl FromToml for $type {
             fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-                read_choice(node, reader, &[$($($later),*)?])
+                read_choice(node, reader)
             }
 
             fn schema(generator: &mut SchemaGenerator) -> Schema {
@@ -49,7 +41,15 @@ macro_rules! choices {
         })*
     };
 }
-choices!(Promote, Prereleases, Refresh["weekly", "monthly"], Versioning, HashFormat, Upstream, Provenance);
+choices!(
+    Promote,
+    Prereleases,
+    Refresh,
+    Versioning,
+    HashFormat,
+    Upstream,
+    Provenance
+);
 
 macro_rules! texts {
     ($($type:ty: $pattern:literal $example:literal),* $(,)?) => {
@@ -90,6 +90,28 @@ impl FromToml for Template {
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string" })
+    }
+}
+
+/// A boolean, or the image that scans. Whether that is one is seen to where it is resolved.
+impl FromToml for Sbom {
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            DeValue::Boolean(true) => Some(Self::On),
+            DeValue::Boolean(false) => Some(Self::Off),
+            DeValue::String(text) => Some(Self::Scanner(text.clone().into_owned())),
+            _ => {
+                reader.mismatch(node, "`true`, `false` or an image", None);
+                None
+            }
+        }
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["boolean", "string"],
+            "examples": [true, "docker.io/docker/buildkit-syft-scanner:stable-1"],
+        })
     }
 }
 

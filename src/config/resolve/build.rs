@@ -1,5 +1,6 @@
 //! Build options: `[build]`, and the tables that add to it.
 
+use super::cache::is_reference;
 use super::placeholders::Scope;
 use super::{Resolver, last};
 use crate::config::document::{Field, Map, Placed, Span};
@@ -53,7 +54,8 @@ impl Resolver<'_, '_> {
         build.network = text(|raw| &raw.network, "default");
         build.shm_size = text(|raw| &raw.shm_size, "");
         build.provenance = last(raws().map(|raw| &raw.provenance)).map_or_else(Default::default, |p| p.value);
-        build.sbom = last(raws().map(|raw| &raw.sbom)).is_some_and(|sbom| sbom.value);
+        build.sbom =
+            last(raws().map(|raw| &raw.sbom)).map_or_else(Default::default, |sbom| sbom.value.clone());
         let timeout = last(raws().map(|raw| &raw.timeout)).map_or(TIMEOUT, |timeout| timeout.value);
         build.timeout = (!timeout.0.is_zero()).then_some(timeout);
         build
@@ -224,12 +226,27 @@ impl Resolver<'_, '_> {
                 "write a whole number and `b`, `k`, `m` or `g`, for example `1g`".to_owned(),
             );
         }
+        if let Some(sbom) = raw.sbom.given()
+            && let Some(scanner) = sbom.value.scanner()
+            && !(is_reference(scanner) && names_one(scanner))
+        {
+            let message = format!("{}: `{scanner}` is no image with a tag or a digest", sbom.label);
+            let hint =
+                "write `true`, `false`, or the image of a scanner: `[HOST[:PORT]/]PATH:TAG`".to_owned();
+            self.error(&sbom.span, message, hint);
+        }
         let target = raw.target.given();
         if let Some(target) = target.filter(|target| target.value.contains(char::is_whitespace)) {
             let message = format!("{}: `{}` is not the name of a stage", target.label, target.value);
             self.error(&target.span, message, None);
         }
     }
+}
+
+/// Whether an image reference has a tag or a digest: `yes` is a name that an image can have.
+fn names_one(reference: &str) -> bool {
+    let (_, name) = reference.rsplit_once('/').unwrap_or(("", reference));
+    name.contains([':', '@'])
 }
 
 /// A size as docker takes it: `67108864`, `64m`, `1g`, `1gb`, `1GiB`.

@@ -6,7 +6,7 @@ use super::tags::{Claim, Kind};
 use super::{Resolver, last};
 use crate::config::document::{Field, Placed, Span};
 use crate::config::raw::{InnerPath, RawBase, RawVariant, is_argument_name};
-use crate::config::{HashFormat, Image, Template};
+use crate::config::{HashFormat, Image, Refresh, Template};
 use crate::domain::{ImageId, Platform, Repository, VariantName};
 use camino::Utf8PathBuf;
 
@@ -60,8 +60,6 @@ impl Resolver<'_, '_> {
                 hint,
             );
         }
-        // `never` is the only word that it knows yet.
-        let _ = &raw.refresh;
         let all = self.platforms_of_image(raw.platforms.given(), family);
         let platforms = self.chosen_platforms(&id, all.clone(), raw.platforms.given().is_some());
         let aliases = or_default(raw.aliases.given(), &raw.aliases, "base-latest", span, "`[base]`");
@@ -80,6 +78,7 @@ impl Resolver<'_, '_> {
             extra: self.extra(raw.extra.given()),
             versions,
             upstream: raw.upstream.value().copied().unwrap_or_default(),
+            refresh: raw.refresh.value().copied().unwrap_or_default(),
             salt: raw.salt.value().cloned().unwrap_or_default(),
             build,
             platforms,
@@ -184,6 +183,7 @@ impl Resolver<'_, '_> {
             versions,
             upstream: last(raws.map(|raw| &raw.upstream))
                 .map_or_else(Default::default, |upstream| upstream.value),
+            refresh: Refresh::Never,
             salt: last(raws.map(|raw| &raw.salt)).map_or_else(String::new, |salt| salt.value.clone()),
             build,
             platforms,

@@ -2,8 +2,8 @@
 
 use super::{DESIGN, environment, example, family, file, parsed, report};
 use crate::config::{
-    BuildContext, CacheTo, HashFormat, Overrides, Provenance, Secret, SecretSource, Template, Upstream,
-    VersionSource, load, parse,
+    BuildContext, CacheTo, HashFormat, Overrides, Provenance, Refresh, Sbom, Secret, SecretSource, Template,
+    Upstream, VersionSource, load, parse,
 };
 use crate::domain::{ByteSize, Duration, ExitCode, ImageId, Platform, Versioning};
 use crate::environment::Environment;
@@ -25,7 +25,6 @@ fn the_design_is_refused_for_what_comes_later_and_nothing_else() {
         .map(|problem| problem.message.as_str())
         .collect();
     insta::assert_snapshot!(messages.join("\n"), @"
-    `[base] refresh`: `monthly` is not supported yet
     no image uses `PI_VERSION` of `[versions]`
     `[versions.OMOS_VERSION] min-age` is not supported yet
     no image uses `TOOL_VERSION` of `[versions]`
@@ -65,6 +64,7 @@ fn the_example_loads() {
         (&["TOOLKIT_REF".to_owned()][..], None)
     );
     assert_eq!(texts(&base.aliases), ["base-latest"]);
+    assert_eq!(base.refresh, Refresh::Monthly);
     assert_eq!(base.build.timeout, Some(Duration::from_secs(90 * 60)));
     assert_eq!(base.build.shm_size.as_deref(), Some("1g"));
     assert_eq!(
@@ -150,7 +150,11 @@ fn defaults() {
         (base.inputs.as_ref(), base.hash, base.upstream),
         (None, HashFormat::Tree, Upstream::Pin)
     );
-    assert_eq!((base.build.provenance, base.build.sbom), (Provenance::Min, false));
+    assert_eq!(
+        (base.build.provenance, &base.build.sbom),
+        (Provenance::Min, &Sbom::Off)
+    );
+    assert_eq!(base.refresh, Refresh::Never);
     assert_eq!(texts(&base.aliases), ["base-latest"]);
     assert_eq!(base.smoke, None);
     let full = family.image(&variant("full")).unwrap();

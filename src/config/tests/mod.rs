@@ -19,9 +19,7 @@ const DESIGN: &str = include_str!("design.toml");
 
 /// The same without them.
 fn example() -> String {
-    let text = DESIGN
-        .replace("refresh    = \"monthly\"", "refresh    = \"never\"")
-        .replace(", min-age = \"24h\"", "");
+    let text = DESIGN.replace(", min-age = \"24h\"", "");
     let lines = text.lines().filter(|line| !line.starts_with("max-growth"));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -40,7 +40,6 @@ name = "devbox"
 repository = "acme/devbox"
 [base]
 repository = "acme/base"
-refresh = "weekly"
 versions = ["A", "B"]
 [versions]
 A = { github = "a/b" }
@@ -59,63 +58,56 @@ smoke = { command = ["true"], max-growth = "10%" }
       | ^^^^^^^^^^
       = hint: leave it out; its aliases go to `[family] repository`
 
-    error: `[base] refresh`: `weekly` is not supported yet
-     --> dir/variants.toml:7:11
-      |
-    7 | refresh = "weekly"
-      |           ^^^^^^^^
-      = hint: known here: `never`
-
     error: `[versions] A`: source `github` is not supported yet
-      --> dir/variants.toml:10:7
-       |
-    10 | A = { github = "a/b" }
-       |       ^^^^^^
-       = hint: supported are `npm`, `git`, `command` and `value`
+     --> dir/variants.toml:9:7
+      |
+    9 | A = { github = "a/b" }
+      |       ^^^^^^
+      = hint: supported are `npm`, `git`, `command` and `value`
 
     error: `[versions.B] min-age` is not supported yet
-      --> dir/variants.toml:11:18
+      --> dir/variants.toml:10:18
        |
-    11 | B = { npm = "b", min-age = "24h" }
+    10 | B = { npm = "b", min-age = "24h" }
        |                  ^^^^^^^
        = hint: leave it out; name an exact version in `range` to hold one back
 
     error: `[variants.full] mirrors` is not supported yet
-      --> dir/variants.toml:13:1
+      --> dir/variants.toml:12:1
        |
-    13 | mirrors = ["docker.io/acme/full"]
+    12 | mirrors = ["docker.io/acme/full"]
        | ^^^^^^^
        = hint: leave it out; copy the tags after a release
 
     error: `[variants.full.smoke] max-growth` is not supported yet
-      --> dir/variants.toml:14:31
+      --> dir/variants.toml:13:31
        |
-    14 | smoke = { command = ["true"], max-growth = "10%" }
+    13 | smoke = { command = ["true"], max-growth = "10%" }
        |                               ^^^^^^^^^^
        = hint: leave it out; `max-size` limits the image
 
     error: `[sign]` is not supported yet
-      --> dir/variants.toml:15:2
+      --> dir/variants.toml:14:2
        |
-    15 | [sign]
+    14 | [sign]
        |  ^^^^
        = hint: leave it out; sign the digests that a release reports
 
     error: `[prune]` is not supported yet
-      --> dir/variants.toml:16:2
+      --> dir/variants.toml:15:2
        |
-    16 | [prune]
+    15 | [prune]
        |  ^^^^^
        = hint: leave it out; nothing is deleted yet
 
     error: `[mirrors]` is not supported yet
-      --> dir/variants.toml:17:2
+      --> dir/variants.toml:16:2
        |
-    17 | [mirrors]
+    16 | [mirrors]
        |  ^^^^^^^
        = hint: leave it out; copy the tags after a release
 
-    9 problems in dir/variants.toml
+    8 problems in dir/variants.toml
     "#);
 }
 

@@ -184,7 +184,7 @@ fn strange_tables() {
 fn wrong_types() {
     let tables = r#"[build]
 args = { A = 3.10, B = [], "C-D" = 1, E = 0x10, F = 1979-05-27 }
-sbom = "yes"
+sbom = 1
 ssh = "default"
 labels = 1
 timeout = 5
@@ -229,11 +229,11 @@ full = "x""#;
       |                                                     ^^^^^^^^^^
       = hint: put it in quotes, so that it arrives as it is written
 
-    error: `[build] sbom` is a string, where `true` or `false` is needed
+    error: `[build] sbom` is an integer, where `true`, `false` or an image is needed
      --> dir/variants.toml:4:8
       |
-    4 | sbom = "yes"
-      |        ^^^^^
+    4 | sbom = 1
+      |        ^
 
     error: `[build] ssh` is a string, where an array is needed
      --> dir/variants.toml:5:7

@@ -39,6 +39,9 @@ fn build_options() {
         "flags = [\"--allow\", \"security.insecure\", \"--no-cache-filter=x\"]",
         "contexts = { \"docker.io/library/alpine\" = \"docker-image://alpine@sha256:00\" }",
         "ssh = [\"default\", \"x=/run/agent\"]",
+        "sbom = true",
+        "sbom = \"localhost:5000/scanner:1\"",
+        "sbom = \"a/b@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"",
     ] {
         assert!(good(line), "{line}");
     }
@@ -51,6 +54,11 @@ fn build_options() {
         "contexts = { a = \"oci-layout://x\" }",
         "ssh = [\"\"]",
         "target = \"a b\"",
+        "sbom = \"yes\"",
+        "sbom = \"localhost:5000/scanner\"",
+        "sbom = \"\"",
+        "sbom = \"a:1,generator=b:1\"",
+        "sbom = [true]",
     ] {
         assert!(!good(line), "{line}");
     }

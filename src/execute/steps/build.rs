@@ -3,12 +3,17 @@
 use super::super::effects::{Again, BuildAttempt, Built, Effects};
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run, Teller};
+use crate::config::Sbom;
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::facts::PlatformImage;
 use crate::plan::BuildStep;
-use crate::target::images::{Contents, contents, required};
+use crate::target::images::{Contents, contents, layers as manifest_layers, required};
+use crate::target::oci::{self, Descriptor};
 use crate::target::{FailureClass, Presence, RawManifest, Reference, Target};
 use std::time::Instant;
+
+/// What the types of SBOMs begin with: SPDX and `CycloneDX`.
+const SBOMS: [&str; 2] = ["https://spdx.dev/Document", "https://cyclonedx.org/bom"];
 
 /// Builds, pushes and adopts the platform image of `step`.
 pub(in super::super) async fn build<E: Effects>(
@@ -28,6 +33,7 @@ pub(in super::super) async fn build<E: Effects>(
     let raw = required(target, &step.repository, built.pushed).await?;
     let pushed = contents(target, &step.repository, &raw, base.is_some()).await?;
     let ours = checked(step, &pushed, base)?;
+    has_sbom(run, step, &ours).await?;
     let (used, adopted) = adopt(run, step, &raw, ours, base).await?;
     let digest = used.digest();
     run.state
@@ -109,6 +115,8 @@ async fn attempts<E: Effects>(
             Err(_) if run.cancel.is_cancelled() => return Err(StepFailure::interrupted()),
             Err(failure) => failure,
         };
+        // What is pushed again is what was just built: a cache from elsewhere is of no use for that, and may be what was not wanted.
+        attempt.without_cache_from |= attempt.no_cache && failure.again == Again::Push;
         let pause = match failure.again {
             Again::Transient | Again::Push => run.retry.pause_after(tries),
             Again::WithoutCacheFrom if !attempt.without_cache_from => {
@@ -177,6 +185,35 @@ fn checked(step: &BuildStep, pushed: &Contents, base: Option<Digest>) -> Result<
         return Err(StepFailure::new(ExitCode::Failed, message));
     }
     Ok(image.clone())
+}
+
+/// An SBOM that was asked for must be there: `BuildKit` is content with a scanner that writes nothing.
+async fn has_sbom<E: Effects>(
+    run: &Run<E>,
+    step: &BuildStep,
+    image: &PlatformImage,
+) -> Result<(), StepFailure> {
+    if step.sbom == Sbom::Off || !run.plan.attests {
+        return Ok(());
+    }
+    let mut layers = Vec::new();
+    if let Some(attestation) = &image.attestation {
+        layers = manifest_layers(run.effects.target(), &step.repository, attestation.digest).await?;
+    }
+    let is_sbom = |layer: &Descriptor| {
+        let predicate = layer.annotations.get(oci::PREDICATE_TYPE);
+        predicate.is_some_and(|predicate| SBOMS.iter().any(|kind| predicate.starts_with(kind)))
+    };
+    if layers.iter().any(is_sbom) {
+        return Ok(());
+    }
+    let message = format!(
+        "build {} for {}: the image has no SBOM: its scanner wrote none",
+        step.image, step.platform
+    );
+    Err(StepFailure::new(ExitCode::Failed, message).hint(
+        "a scanner writes `*.spdx.json` into `$BUILDKIT_SCAN_DESTINATION`; `sbom = false` does without",
+    ))
 }
 
 /// Puts what was pushed under the identity tag, or takes what another builder put there first.

@@ -4,7 +4,7 @@ use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
 use super::super::scheduler::Ended;
-use crate::domain::{Digest, ExitCode, Tag};
+use crate::domain::{Digest, ExitCode, ImageId, Tag};
 use crate::plan::{Action, PlanImage, RecordStep};
 use crate::record::{ARTIFACT_TYPE, AliasPoint, Record, RecordAlias, RecordPlatform, RecordState};
 use crate::target::oci::{self, Descriptor, ImageManifest};
@@ -121,6 +121,12 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
                 &inner.platforms,
                 inner.indexes.get(&image.image).copied(),
             );
+        }
+        if ended == Ended::Well && state != RecordState::Planned {
+            // All of it stands: what a later run finds in the build cache is of this period, and of these salts.
+            let planned = |id: &ImageId| run.plan.images.iter().any(|image| image.image == *id);
+            record.fresh.retain(|id, _| !planned(id));
+            record.fresh.extend(run.plan.fresh.clone());
         }
         if ended == Ended::Well {
             aliases(run, &mut record, &inner.indexes, state);

@@ -91,6 +91,29 @@ async fn a_rebuild_uses_the_cache_only_to_push_what_it_built() {
     assert!(!world.attempts(BASE)[0].no_cache);
 }
 
+/// A push that is tried again pushes what was just built, and no cache of an earlier period gets into it.
+#[tokio::test(start_paused = true)]
+async fn a_new_period_is_built_without_cache_until_it_is_only_to_be_pushed() {
+    for (again, expected) in [
+        (Again::Push, [(true, false), (false, true)]),
+        (Again::Transient, [(true, false), (true, false)]),
+    ] {
+        let mut world = World::new(&SMALL.replace(
+            "aliases = []\n[variant]",
+            "refresh = \"weekly\"\naliases = []\n[variant]",
+        ));
+        world.given.facts.period = "2026-W48".parse().ok();
+        world.script(BASE, &[Goes::Fails(again)]);
+        assert_eq!(world.release().await.exit_code, 0);
+        let attempts = world.attempts(BASE);
+        let caches: Vec<_> = attempts
+            .iter()
+            .map(|attempt| (attempt.no_cache, attempt.without_cache_from))
+            .collect();
+        assert_eq!(caches, expected, "{again:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn variants_are_built_on_the_base_by_platform_digest() {
     let mut world = World::new(DEVBOX);

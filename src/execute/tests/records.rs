@@ -34,6 +34,22 @@ async fn states_of_a_release_that_goes_well() {
     assert!(omos.platforms.iter().all(|platform| platform.receipt.is_some()));
 }
 
+/// What fails before the barrier proves nothing of a period.
+#[tokio::test(start_paused = true)]
+async fn the_barrier_says_what_the_images_are_built_for() {
+    let mut world = World::new(&DEVBOX.replace("[base]", "[base]\nrefresh = \"monthly\""));
+    world.given.facts.period = "2026-11".parse().ok();
+    world.script("smoke/variant/omos/linux-amd64", &[Goes::Fails(Again::Never)]);
+    world.release().await;
+    assert_eq!(world.states().await, [Planned, Failed]);
+    let record = world.record().await;
+    assert_eq!((record.period, record.fresh.len()), (world.given.facts.period, 0));
+    world.release().await;
+    let record = world.record().await;
+    assert_eq!((record.state, record.fresh.len()), (Done, 3));
+    assert!(record.fresh.values().all(|fresh| fresh.period == record.period));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_record_is_the_newest_too() {
     let mut world = World::new(DEVBOX);

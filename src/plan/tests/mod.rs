@@ -2,6 +2,7 @@
 
 mod describing;
 mod elsewhere;
+mod freshness;
 mod promotion;
 mod properties;
 mod publishing;
