@@ -34,6 +34,7 @@ pub const FILE: &str = "variants.toml";
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(next_help_heading = "Flags of every command")]
 pub struct Global {
     /// The family's file
@@ -81,6 +82,9 @@ pub struct Global {
     /// Every version must stand in variants.lock
     #[arg(long, global = true, env = "SPLITBASE_LOCKED")]
     pub locked: bool,
+    /// Reads every file that counts, also those that were hashed before (builds: see --rebuild)
+    #[arg(long, global = true, env = "SPLITBASE_NO_CACHE")]
+    pub no_cache: bool,
     /// How results are written to standard output
     #[arg(short, long, global = true, env = "SPLITBASE_OUTPUT", value_enum, default_value_t = OutputFormat::Human)]
     pub output: OutputFormat,

@@ -6,6 +6,7 @@ use crate::clock;
 use crate::config::{self, Family, Overrides};
 use crate::credentials::{self, Credentials, PrivateConfig};
 use crate::describe::Page;
+use crate::digest_cache::DigestCache;
 use crate::domain::{ExitCode, Repository, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
@@ -40,6 +41,7 @@ pub(super) struct Session {
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) cancel: CancellationToken,
+    digests: Arc<DigestCache>,
     reporter: Arc<dyn Reporter>,
 }
 
@@ -72,6 +74,11 @@ impl Session {
         }
         let reporter: Arc<dyn Reporter> = Arc::new(Tee::new(reporters));
         Ok(Self {
+            digests: Arc::new(if global.no_cache {
+                DigestCache::default()
+            } else {
+                DigestCache::of(&environment)
+            }),
             global,
             children: environment.for_children(),
             environment,
@@ -217,6 +224,7 @@ impl Session {
             re_resolve,
             lock,
             locked: self.global.locked,
+            digests: self.digests.clone(),
         })
     }
 
@@ -281,6 +289,7 @@ impl Session {
             target,
             root,
             files,
+            digests: self.digests.clone(),
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
             environment,
