@@ -43,8 +43,7 @@ pub(super) fn read(place: &Place) -> Option<Table> {
         return None;
     }
     bytes.truncate(size);
-    bytes.drain(..HEADER);
-    (bytes.len() % RECORD == 0).then(|| Table::new(bytes))
+    Table::new(bytes, HEADER)
 }
 
 /// Replaces the file. It is not forced to the disk: what a power failure leaves is not whole, and is not read.

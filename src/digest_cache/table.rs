@@ -13,7 +13,9 @@ const OVERDUE: u32 = 7;
 /// All records.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    records: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Where in `bytes` the records begin.
+    begin: usize,
     /// Which were of use in this run.
     used: Vec<AtomicBool>,
 }
@@ -26,20 +28,20 @@ pub(super) struct Used {
 }
 
 impl Table {
-    /// A table of records that stand one after the other, sorted by device and inode.
-    pub(super) fn new(records: Vec<u8>) -> Self {
-        let used = (0..records.len() / RECORD)
-            .map(|_| AtomicBool::new(false))
-            .collect();
-        Self { records, used }
+    /// A table of the records that stand in `bytes` from `begin` on, sorted by device and inode; `None` if the last of them is not whole.
+    pub(super) fn new(bytes: Vec<u8>, begin: usize) -> Option<Self> {
+        let size = bytes.len().checked_sub(begin)?;
+        let used = (0..size / RECORD).map(|_| AtomicBool::new(false)).collect();
+        (size % RECORD == 0).then_some(Self { bytes, begin, used })
     }
 
+    /// All records.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.records
+        &self.bytes[self.begin..]
     }
 
     pub(super) fn find(&self, metadata: &Metadata) -> Option<Digest> {
-        let (wanted, (records, _)) = (key(metadata), self.records.as_chunks::<RECORD>());
+        let (wanted, (records, _)) = (key(metadata), self.bytes().as_chunks::<RECORD>());
         let at = records
             .binary_search_by(|record| record[..wanted.len()].cmp(&wanted))
             .ok()?;
@@ -52,7 +54,7 @@ impl Table {
     }
 
     fn iter(&self) -> impl Iterator<Item = Record> {
-        self.records.chunks_exact(RECORD).filter_map(Record::from_slice)
+        self.bytes().chunks_exact(RECORD).filter_map(Record::from_slice)
     }
 
     /// What was of use in this run.
@@ -85,6 +87,15 @@ impl Table {
             all.truncate(MOST);
             all.sort_by(|a, b| a.key().cmp(b.key()));
         }
-        Self::new(all.into_iter().flat_map(|record| record.0).collect())
+        let mut bytes = Vec::with_capacity(all.len() * RECORD);
+        for record in &all {
+            bytes.extend_from_slice(&record.0);
+        }
+        let used = all.iter().map(|_| AtomicBool::new(false)).collect();
+        Self {
+            bytes,
+            begin: 0,
+            used,
+        }
     }
 }

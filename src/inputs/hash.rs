@@ -75,7 +75,8 @@ pub(super) fn read_all<R>(
             Err(panic) => std::panic::resume_unwind(panic),
         }));
         let result = result?;
-        let mut entries = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut entries: Vec<_> = parts.into_iter().flatten().collect();
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         entries.dedup_by(|a, b| a.path == b.path);
         Ok((entries, result))
@@ -87,7 +88,7 @@ fn read_batches(
     receiver: &Mutex<mpsc::Receiver<Vec<Found>>>,
     stop: &AtomicBool,
 ) -> Result<Vec<InputEntry>, InputError> {
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = Vec::new();
     let mut entries = Vec::new();
     loop {
         // Nothing panics while it holds the lock.
@@ -104,7 +105,7 @@ fn read_batches(
     }
 }
 
-fn entry(digests: &Digests<'_>, found: Found, buffer: &mut [u8]) -> Result<InputEntry, InputError> {
+fn entry(digests: &Digests<'_>, found: Found, buffer: &mut Vec<u8>) -> Result<InputEntry, InputError> {
     let (kind, executable, size, digest) = match &found.what {
         What::Directory => (EntryKind::Directory, false, 0, Digest::of(b"")),
         What::Symlink(target) => (
@@ -134,7 +135,7 @@ fn file(
     digests: &Digests<'_>,
     path: &Path,
     follow: bool,
-    buffer: &mut [u8],
+    buffer: &mut Vec<u8>,
 ) -> Result<(bool, u64, Digest), InputError> {
     if !digests.is_none() {
         let metadata = if follow {
@@ -149,6 +150,8 @@ fn file(
             return Ok((is_executable(&metadata), metadata.size(), digest));
         }
     }
+    // Where nothing needs to be read, none is needed.
+    buffer.resize(BUFFER, 0);
     let mut hash = Sha256::new();
     let read = stream(path, follow, buffer, |bytes| hash.update(bytes))?;
     let digest = Digest::from_bytes(hash.finalize().into());
