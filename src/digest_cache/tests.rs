@@ -484,3 +484,16 @@ fn what_killed_processes_left_goes() {
     scene.run(10);
     assert!(!old.exists() && new.exists());
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_system_that_is_not_known_is_not_trusted() {
+    let keeps_time = |path: &Path| {
+        let file = fs::File::open(path).unwrap();
+        let metadata = file.metadata().unwrap();
+        Trust::at(Timestamp::now()).keeps_time(&file, &metadata)
+    };
+    let scene = Scene::new();
+    assert!(keeps_time(&scene.path("tree/a")));
+    assert!(!keeps_time(Path::new("/proc/version")));
+}
