@@ -4,6 +4,7 @@ use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Lim
 use crate::clock;
 use crate::config::Family;
 use crate::describe::{DescribeError, Page};
+use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::environment::Environment;
 use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
@@ -29,6 +30,8 @@ pub struct Real {
     pub family: Arc<Family>,
     /// The files of each image as they were when the plan was made.
     pub files: BTreeMap<ImageId, Vec<InputEntry>>,
+    /// Where those files' digests may have come from.
+    pub digests: Arc<DigestCache>,
     /// The family's root, absolute.
     pub root: PathBuf,
     /// The builder that was asked for.
@@ -206,12 +209,18 @@ impl Effects for Real {
     async fn changed_inputs(&self, image: &ImageId) -> Result<Vec<String>, String> {
         let (family, id) = (self.family.clone(), image.clone());
         let before = self.files.get(image).cloned().unwrap_or_default();
+        let digests = self.digests.clone();
         let hashed = tokio::task::spawn_blocking(move || {
             let image = family
                 .image(&id)
                 .ok_or_else(|| format!("there is no {id} in the family"))?;
             let request = Request::new(&family.root, image);
-            inputs::fingerprint(&request, &before).map_err(|error| error.to_string())
+            // All files are read: a digest that was wrong in the cache ends here, and is forgotten.
+            let differences = inputs::fingerprint(&request, &before).map_err(|error| error.to_string())?;
+            if !differences.is_empty() {
+                digests.forget();
+            }
+            Ok::<_, String>(differences)
         });
         let differences = hashed.await.map_err(|error| error.to_string())??;
         let with = |word: &'static str, paths: Vec<String>| {

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod describe;
+pub mod digest_cache;
 pub mod doctor;
 pub mod domain;
 pub mod effects;

@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["domain", "environment"]),
     ("ci", &["config", "domain"]),
     ("credentials", &["environment", "process"]),
-    ("inputs", &["config", "domain"]),
+    ("digest_cache", &["clock", "domain", "environment"]),
+    ("inputs", &["config", "digest_cache", "domain"]),
     (
         "versions",
         &["clock", "config", "domain", "environment", "process"],
@@ -57,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "buildx",
             "config",
+            "digest_cache",
             "domain",
             "environment",
             "facts",
@@ -92,6 +94,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "describe",
+            "digest_cache",
             "domain",
             "environment",
             "execute",

@@ -35,6 +35,7 @@ pub const FILE: &str = "variants.toml";
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(next_help_heading = "Flags of every command")]
 pub struct Global {
     /// The family's file
@@ -85,6 +86,9 @@ pub struct Global {
     /// The day whose refresh period counts, instead of the clock's: YYYY-MM-DD, in UTC
     #[arg(long, global = true, env = "SPLITBASE_TODAY", value_name = "DATE")]
     pub today: Option<Date>,
+    /// Reads every file that counts, also those that were hashed before (builds: see --rebuild)
+    #[arg(long, global = true, env = "SPLITBASE_NO_CACHE")]
+    pub no_cache: bool,
     /// How results are written to standard output
     #[arg(short, long, global = true, env = "SPLITBASE_OUTPUT", value_enum, default_value_t = OutputFormat::Human)]
     pub output: OutputFormat,

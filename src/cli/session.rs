@@ -6,6 +6,7 @@ use crate::clock;
 use crate::config::{self, Family, Overrides};
 use crate::credentials::{self, Credentials, PrivateConfig};
 use crate::describe::Page;
+use crate::digest_cache::DigestCache;
 use crate::domain::{ExitCode, Repository, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
@@ -42,6 +43,7 @@ pub(super) struct Session {
     pub(super) stderr: Output,
     pub(super) cancel: CancellationToken,
     inspected: OnceCell<BuilderFacts>,
+    digests: Arc<DigestCache>,
     reporter: Arc<dyn Reporter>,
 }
 
@@ -74,6 +76,11 @@ impl Session {
         }
         let reporter: Arc<dyn Reporter> = Arc::new(Tee::new(reporters));
         Ok(Self {
+            digests: Arc::new(if global.no_cache {
+                DigestCache::default()
+            } else {
+                DigestCache::of(&environment)
+            }),
             global,
             children: environment.for_children(),
             environment,
@@ -223,6 +230,7 @@ impl Session {
             locked: self.global.locked,
             period: None,
             today: self.global.today.unwrap_or_else(clock::today),
+            digests: self.digests.clone(),
         })
     }
 
@@ -287,6 +295,7 @@ impl Session {
             target,
             root,
             files,
+            digests: self.digests.clone(),
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
             environment,

@@ -7,6 +7,7 @@ use super::upstream::{base_platforms, check_bases, upstream};
 use super::{GatherError, identities, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, VersionSource};
+use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ImageId, Period};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
@@ -21,10 +22,11 @@ use crate::versions::{self, Given, Lock, Resolved};
 use futures_util::future::try_join_all;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// Where pinned versions and digests come from, in the order in which they win.
+/// What is known before anything is asked. Versions and digests that are pinned, in the order in which they win:
 #[derive(Debug, Clone, Default)]
 pub struct Pins {
     /// `--set NAME=VERSION`.
@@ -41,6 +43,8 @@ pub struct Pins {
     pub period: Option<Period>,
     /// The day, in UTC, whose period counts where none is pinned.
     pub today: Date,
+    /// Digests of files that were hashed before.
+    pub digests: Arc<DigestCache>,
 }
 
 /// What gathering needs of the world.
@@ -116,7 +120,7 @@ async fn without_builder<T: Target>(
     let (repository, work) = (&family.repository, family.work());
 
     // The record comes first: it may pin everything else, and tell that no builder is needed.
-    let collected = sources::collect(family);
+    let collected = sources::collect(family, &pins.digests);
     let (hand, handed) = oneshot::channel();
     let records = async {
         match options.version.as_ref().filter(|_| options.goal == Goal::Release) {

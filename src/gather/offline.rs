@@ -52,7 +52,7 @@ pub async fn hash<T: Target>(
     world: Option<&World<'_, T>>,
 ) -> Result<Hashed, GatherError> {
     check_sets(family, pins)?;
-    let sources = sources::collect(family).await?;
+    let sources = sources::collect(family, &pins.digests).await?;
     let mut references = read(family, pins, &sources)?;
     let (versions, upstream) = match world {
         Some(world) => ask(family, pins, &sources, &mut references, world).await?,
@@ -181,7 +181,7 @@ pub async fn resolve_floating<T: Target>(
     world: &World<'_, T>,
 ) -> Result<(BTreeMap<String, Resolved>, BTreeMap<String, Digest>), GatherError> {
     check_sets(family, pins)?;
-    let sources = sources::collect(family).await?;
+    let sources = sources::collect(family, &pins.digests).await?;
     let mut references = read(family, pins, &sources)?;
     ask(family, pins, &sources, &mut references, world).await
 }

@@ -2,6 +2,7 @@
 
 use super::{DockerfileProblem, GatherError};
 use crate::config::{Family, Image};
+use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
 use crate::environment::Environment;
 use crate::inputs::dockerfile::{Dockerfile, needs_paths};
@@ -34,11 +35,12 @@ pub struct ReadDockerfile {
     pub paths: Vec<String>,
 }
 
-/// Reads the sources of all images of the family, on threads of their own. Images with the same inputs share one reading of them.
+/// Reads the sources of all images of the family, on threads of their own. Images with the same inputs share one reading of them. What is hashed is kept in
+/// `digests`.
 ///
 /// # Errors
 /// Something is missing, or cannot be read.
-pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
+pub async fn collect(family: &Family, digests: &Arc<DigestCache>) -> Result<Sources, GatherError> {
     let shared = Arc::new(family.clone());
     let mut groups: BTreeMap<Group<'_>, Vec<usize>> = BTreeMap::new();
     for (at, image) in family.images.iter().enumerate() {
@@ -50,8 +52,8 @@ pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
     let tasks: Vec<_> = groups
         .into_iter()
         .map(|group| {
-            let family = shared.clone();
-            tokio::task::spawn_blocking(move || collect_group(&family, &group))
+            let (family, digests) = (shared.clone(), digests.clone());
+            tokio::task::spawn_blocking(move || collect_group(&family, &group, &digests))
         })
         .collect();
     let mut sources = Sources::default();
@@ -67,6 +69,10 @@ pub async fn collect(family: &Family) -> Result<Sources, GatherError> {
             }
         }
     }
+    let digests = digests.clone();
+    tokio::task::spawn_blocking(move || digests.save())
+        .await
+        .map_err(|error| GatherError::Worker(error.to_string()))?;
     Ok(sources)
 }
 
@@ -98,14 +104,18 @@ struct One {
 }
 
 /// Reads the sources of images that are made of the same files, at these places in the family.
-fn collect_group(family: &Family, group: &[usize]) -> Result<Vec<(ImageId, One)>, GatherError> {
+fn collect_group(
+    family: &Family,
+    group: &[usize],
+    digests: &DigestCache,
+) -> Result<Vec<(ImageId, One)>, GatherError> {
     let mut images = group.iter().filter_map(|at| family.images.get(*at)).peekable();
     let Some(first) = images.peek() else {
         return Ok(Vec::new());
     };
     let failed = |error| GatherError::Input(first.id.clone(), error);
     let request = Request::new(&family.root, first);
-    let collected = inputs::collect(&request).map_err(failed)?;
+    let collected = inputs::collect_with(&request, digests).map_err(failed)?;
     let smoke = match &first.smoke {
         Some(smoke) => Some(inputs::collect_files(&family.root, &smoke.inputs).map_err(failed)?),
         None => None,

@@ -3,7 +3,7 @@
 //! `{ cat HEAD…; find TREE -type f <junk filter> -print0 | LC_ALL=C sort -z | xargs -0 cat; cat TAIL…; echo EXTRA…; } | sha256sum`
 
 use super::error::InputError;
-use super::hash::stream;
+use super::hash::{is_executable, stream};
 use super::place::{inside_context, metadata, missing_or_unreadable, on_the_way, special, walk_error};
 use crate::domain::Identity;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -133,11 +133,11 @@ impl Hasher {
 
     fn file(&mut self, path: &Path, follow: bool, name: &str) -> Result<(), InputError> {
         let hash = &mut self.hash;
-        let (size, executable) = stream(path, follow, &mut self.buffer, |bytes| hash.update(bytes))?;
-        if size == 0 {
+        let read = stream(path, follow, &mut self.buffer, |bytes| hash.update(bytes))?;
+        if read.size == 0 {
             self.empty.push(name.to_owned());
         }
-        if executable {
+        if is_executable(&read.before) {
             self.executable.push(name.to_owned());
         }
         Ok(())

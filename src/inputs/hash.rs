@@ -1,11 +1,12 @@
-//! Content is hashed here: streamed, by a few threads, in memory that does not grow with the files.
+//! Content is hashed here: streamed, on all cores, in memory that does not grow with the files.
 
 use super::InputError;
 use super::entry::{EntryKind, InputEntry};
+use crate::digest_cache::Digests;
 use crate::domain::Digest;
 use sha2::{Digest as _, Sha256};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 const BUFFER: usize = 128 * 1024;
 /// How many files are handed over at a time: enough that threads do not meet often, few enough that they end together.
 const BATCH: usize = 32;
+/// Beyond as many threads, finding files and the disk are what takes the time.
+const MOST_THREADS: usize = 32;
 
 /// Something that counts, found and not yet read.
 #[derive(Debug)]
@@ -42,15 +45,16 @@ pub(super) enum What {
     Directory,
 }
 
-/// Reads what `find` finds while it is still looking. The entries are sorted by path, each path once.
+/// Reads what `find` finds while it is still looking, but for what `digests` knows. The entries are sorted by path, each path once.
 pub(super) fn read_all<R>(
+    digests: &Digests<'_>,
     find: impl FnOnce(&mut dyn FnMut(Found)) -> Result<R, InputError>,
 ) -> Result<(Vec<InputEntry>, R), InputError> {
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4));
+    let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, MOST_THREADS));
     let (sender, receiver) = mpsc::channel::<Vec<Found>>();
     let receiver = Mutex::new(receiver);
     let stop = AtomicBool::new(false);
-    let worker = || read_batches(&receiver, &stop);
+    let worker = || read_batches(digests, &receiver, &stop);
     std::thread::scope(|scope| {
         let handles: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
         let mut batch = Vec::with_capacity(BATCH);
@@ -71,7 +75,8 @@ pub(super) fn read_all<R>(
             Err(panic) => std::panic::resume_unwind(panic),
         }));
         let result = result?;
-        let mut entries = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut entries: Vec<_> = parts.into_iter().flatten().collect();
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         entries.dedup_by(|a, b| a.path == b.path);
         Ok((entries, result))
@@ -79,10 +84,11 @@ pub(super) fn read_all<R>(
 }
 
 fn read_batches(
+    digests: &Digests<'_>,
     receiver: &Mutex<mpsc::Receiver<Vec<Found>>>,
     stop: &AtomicBool,
 ) -> Result<Vec<InputEntry>, InputError> {
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = Vec::new();
     let mut entries = Vec::new();
     loop {
         // Nothing panics while it holds the lock.
@@ -92,13 +98,14 @@ fn read_batches(
             if stop.load(Ordering::Relaxed) {
                 return Ok(entries);
             }
-            let entry = entry(found, &mut buffer).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            let entry =
+                entry(digests, found, &mut buffer).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
             entries.push(entry);
         }
     }
 }
 
-fn entry(found: Found, buffer: &mut [u8]) -> Result<InputEntry, InputError> {
+fn entry(digests: &Digests<'_>, found: Found, buffer: &mut Vec<u8>) -> Result<InputEntry, InputError> {
     let (kind, executable, size, digest) = match &found.what {
         What::Directory => (EntryKind::Directory, false, 0, Digest::of(b"")),
         What::Symlink(target) => (
@@ -109,15 +116,9 @@ fn entry(found: Found, buffer: &mut [u8]) -> Result<InputEntry, InputError> {
         ),
         What::File | What::Followed => {
             let path = found.base.join(&found.path[found.relative_at..]);
-            let mut sink = Sha256::new();
             let follow = matches!(found.what, What::Followed);
-            let (size, executable) = stream(&path, follow, buffer, |bytes| sink.update(bytes))?;
-            (
-                EntryKind::File,
-                executable,
-                size,
-                Digest::from_bytes(sink.finalize().into()),
-            )
+            let (executable, size, digest) = file(digests, &path, follow, buffer)?;
+            (EntryKind::File, executable, size, digest)
         }
     };
     Ok(InputEntry {
@@ -129,27 +130,71 @@ fn entry(found: Found, buffer: &mut [u8]) -> Result<InputEntry, InputError> {
     })
 }
 
-/// Gives a regular file's bytes to `sink`; how many they were, and whether its owner may execute it.
+/// Whether a regular file's owner may execute it, its size and its digest.
+fn file(
+    digests: &Digests<'_>,
+    path: &Path,
+    follow: bool,
+    buffer: &mut Vec<u8>,
+) -> Result<(bool, u64, Digest), InputError> {
+    if !digests.is_none() {
+        let metadata = if follow {
+            std::fs::metadata(path)
+        } else {
+            std::fs::symlink_metadata(path)
+        };
+        if let Ok(metadata) = metadata
+            && metadata.is_file()
+            && let Some(digest) = digests.find(&metadata)
+        {
+            return Ok((is_executable(&metadata), metadata.size(), digest));
+        }
+    }
+    // Where nothing needs to be read, none is needed.
+    buffer.resize(BUFFER, 0);
+    let mut hash = Sha256::new();
+    let read = stream(path, follow, buffer, |bytes| hash.update(bytes))?;
+    let digest = Digest::from_bytes(hash.finalize().into());
+    if read.size == read.before.size() {
+        digests.keep(&read.file, &read.before, digest);
+    }
+    Ok((is_executable(&read.before), read.size, digest))
+}
+
+pub(super) fn is_executable(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o100 != 0
+}
+
+/// A file that was read to its end.
+pub(super) struct Read {
+    pub(super) file: File,
+    /// What it was before it was read.
+    pub(super) before: Metadata,
+    /// Bytes that were read.
+    pub(super) size: u64,
+}
+
+/// Gives a regular file's bytes to `sink`.
 pub(super) fn stream(
     path: &Path,
     follow: bool,
     buffer: &mut [u8],
     mut sink: impl FnMut(&[u8]),
-) -> Result<(u64, bool), InputError> {
+) -> Result<Read, InputError> {
     let failed = |source| InputError::Read {
         path: path.to_owned(),
         source,
     };
     let mut file = open(path, follow).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
+    let before = file.metadata().map_err(failed)?;
+    if !before.is_file() {
         // It was one when the folder was listed.
         return Err(failed(io::Error::other("it is no regular file any more")));
     }
     let mut size = 0;
     loop {
         match file.read(buffer) {
-            Ok(0) => return Ok((size, metadata.mode() & 0o100 != 0)),
+            Ok(0) => return Ok(Read { file, before, size }),
             Ok(count) => {
                 sink(&buffer[..count]);
                 size += count as u64;
@@ -191,8 +236,8 @@ mod tests {
         let directory = rustix::fs::CWD;
         rustix::fs::mkfifoat(directory, &fifo, rustix::fs::Mode::RUSR).unwrap();
         let read = |path: &Path, follow| stream(path, follow, &mut [0; 16], |_| {});
-        assert_eq!(read(&file, false).unwrap(), (0, false));
-        assert_eq!(read(&link, true).unwrap(), (0, false));
+        assert_eq!(read(&file, false).unwrap().size, 0);
+        assert_eq!(read(&link, true).unwrap().size, 0);
         for path in [&link, &fifo] {
             assert!(
                 matches!(read(path, false), Err(InputError::Read { .. })),

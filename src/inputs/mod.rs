@@ -1,6 +1,6 @@
 //! What goes into an image: files, values, and the identity that is computed from them.
 //!
-//! This module reads files and writes none. It starts no process, asks no registry, and knows neither plans nor tags. All of it is synchronous: callers on
+//! This module reads files and writes none: digests that were computed before come from a [cache](crate::digest_cache), which is handed to it. It starts no process, asks no registry, and knows neither plans nor tags. All of it is synchronous: callers on
 //! an async runtime go through `spawn_blocking`.
 
 mod concat;
@@ -27,7 +27,7 @@ pub use reach::reached;
 pub use request::Request;
 pub use tree::{CanonicalList, IdentityInputs, TREE_FORMAT};
 pub use values::{NamedValue, Resolved, Unresolved, ValueKind, values_of};
-pub use walk::{Collected, collect, collect_files, context_paths, fingerprint};
+pub use walk::{Collected, collect, collect_files, collect_with, context_paths, fingerprint};
 
 #[cfg(test)]
 mod identity_tests;

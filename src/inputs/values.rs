@@ -170,7 +170,9 @@ pub fn values_of(image: &Image, resolved: &Resolved<'_>) -> Result<Vec<NamedValu
     for secret in &build.secrets {
         add(ValueKind::Secret, &secret.id, "");
     }
-    for id in &build.ssh {
+    for agent in &build.ssh {
+        // Where its socket is does not count, as with a secret.
+        let id = agent.split_once('=').map_or(agent.as_str(), |(id, _)| id);
         add(ValueKind::Ssh, id, "");
     }
     let options = [

@@ -8,6 +8,7 @@ use super::junk::{self, Junk};
 use super::pattern::clean;
 use super::place::{inside_context, is_folder, metadata, on_the_way, special, tidy, walk_error};
 use super::request::{IgnoreFile, Request};
+use crate::digest_cache::DigestCache;
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::FileType;
 use std::path::Path;
@@ -29,7 +30,15 @@ pub struct Collected {
 /// # Errors
 /// Something is missing, of a kind that cannot be an input, or cannot be read.
 pub fn collect(request: &Request<'_>) -> Result<Collected, InputError> {
-    let (entries, (dockerfile, junk)) = read_all(|sink| {
+    collect_with(request, &DigestCache::default())
+}
+
+/// The same, without reading what `digests` knows to be as it was.
+///
+/// # Errors
+/// As [`collect`].
+pub fn collect_with(request: &Request<'_>, digests: &DigestCache) -> Result<Collected, InputError> {
+    let (entries, (dockerfile, junk)) = read_all(&digests.open(), |sink| {
         let mut finder = Finder::new(sink);
         let dockerfile = finder.all(request)?;
         Ok((dockerfile, finder.junk))
@@ -47,7 +56,7 @@ pub fn collect(request: &Request<'_>) -> Result<Collected, InputError> {
 /// As [`collect`].
 pub fn collect_files(root: &Utf8Path, files: &[Utf8PathBuf]) -> Result<Vec<InputEntry>, InputError> {
     let ignore = IgnoreFile::none(Utf8Path::new(".dockerignore"));
-    let (entries, ()) = read_all(|sink| {
+    let (entries, ()) = read_all(&DigestCache::default().open(), |sink| {
         let mut finder = Finder::new(sink);
         files
             .iter()
@@ -56,7 +65,7 @@ pub fn collect_files(root: &Utf8Path, files: &[Utf8PathBuf]) -> Result<Vec<Input
     Ok(entries)
 }
 
-/// Reads the inputs of one image again, and tells what differs from `before`.
+/// Reads the inputs of one image again, all of them, and tells what differs from `before`.
 ///
 /// # Errors
 /// As [`collect`].

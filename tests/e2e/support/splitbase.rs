@@ -101,6 +101,8 @@ impl Splitbase {
             .current_dir(&self.folder)
             .env("PATH", path)
             .env("SPLITBASE_PROGRESS", "plain")
+            // Digests of files that are gone when the test is are not put beside those of the person who runs it.
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .env("SPLITBASE_LOG_FILE", files.path().join("events"))
             .envs(&self.environment)
             .stdin(
