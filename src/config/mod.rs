@@ -13,6 +13,7 @@ mod resolve;
 mod schema;
 mod template;
 
+pub(crate) use document::{looks_like_secret, looks_like_token};
 pub use family::{
     Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Release, Retry,
     Secret, SecretSource, Smoke, Upstream, VersionSource,

@@ -11,6 +11,7 @@ pub use builder::{BuilderFacts, ImageStore};
 pub use image::{ImageFacts, IndexFact, PlatformFact};
 
 use crate::domain::{Digest, Mark, Platform, PublicTag};
+use crate::inputs::dockerfile::Problem;
 use crate::record::Record;
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ pub struct Facts {
     pub revision: Option<String>,
     /// What is odd, but no error.
     pub warnings: Vec<String>,
+    /// What the Dockerfiles fetch that means something else tomorrow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floats: Vec<Problem>,
 }
 
 impl Facts {
