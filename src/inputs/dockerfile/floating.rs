@@ -190,6 +190,13 @@ fn checks_out(command: &Command) -> bool {
         return false;
     };
     let rest = command.words.get(at + 1..).unwrap_or_default();
+    // A new branch is at whatever is there.
+    if rest
+        .iter()
+        .any(|word| matches!(word.as_str(), "-b" | "-B" | "-c" | "-C"))
+    {
+        return false;
+    }
     rest.iter()
         .any(|word| !word.starts_with('-') && !floats(word) && word != "." && word != "FETCH_HEAD")
 }
