@@ -7,6 +7,7 @@ use crate::config::{Family, HashFormat};
 use crate::domain::{ExitCode, IdentityTags};
 use crate::gather::{self, HashedImage};
 use crate::inputs::InputEntry;
+use crate::inputs::dockerfile::Problem;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -33,7 +34,7 @@ pub(super) async fn run(session: &Session, args: HashArgs) -> Result<ExitCode, F
     let world = session.world(&family, &target);
     let hashed = gather::hash(&family, &pins, args.explain, args.resolve.then_some(&world)).await?;
     Session::refuse_floats(args.strictness, &hashed.floats)?;
-    let floats = hashed.floats.iter().map(|problem| problem.warning());
+    let floats = hashed.floats.iter().map(Problem::warning);
     let warnings: Vec<String> = hashed.warnings.iter().cloned().chain(floats).collect();
     for warning in &warnings {
         session.warn(warning);

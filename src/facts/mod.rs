@@ -71,6 +71,11 @@ impl Facts {
         platforms.get(best).copied()
     }
 
+    /// What floats in the Dockerfiles, as warnings with their mends.
+    pub fn float_warnings(&self) -> impl Iterator<Item = String> {
+        self.floats.iter().map(Problem::warning)
+    }
+
     /// Only what floating versions and upstream references stand for.
     #[must_use]
     pub fn of(versions: BTreeMap<String, Resolved>, upstream: BTreeMap<String, Digest>) -> Self {

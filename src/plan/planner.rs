@@ -52,7 +52,7 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         draft.assembles();
     }
     let mut warnings = facts.warnings.clone();
-    warnings.extend(facts.floats.iter().map(|problem| problem.warning()));
+    warnings.extend(facts.float_warnings());
     if options.goal == Goal::Release {
         draft.publish(&mut warnings)?;
     }

@@ -139,7 +139,8 @@ fn build(shapes: &[Shape], image: &str, file: &Path) -> BTreeMap<usize, Vec<Stri
             .iter()
             .any(|keyword| what.starts_with(keyword));
         // What an `ADD` of a URL got is asked for each time.
-        if let (Some(number), true, false) = (number, is_step, cached) {
+        let asks = what.contains("http://");
+        if let (Some(number), true, false) = (number, is_step && !asks, cached) {
             run.entry(number).or_default().push(name);
         }
     }

@@ -173,7 +173,7 @@ fn npx(program: &str, words: &[&str]) -> Option<Finding> {
     newest(program, &[name], "@")
 }
 
-const PIP_VALUED: [&str; 36] = [
+const PIP_VALUED: [&str; 58] = [
     "-i",
     "--index-url",
     "--extra-index-url",
@@ -210,6 +210,28 @@ const PIP_VALUED: [&str; 36] = [
     "--editable",
     "--cert",
     "--upgrade-package",
+    "--python-preference",
+    "--index-strategy",
+    "--keyring-provider",
+    "--resolution",
+    "--prerelease",
+    "--exclude-newer",
+    "--link-mode",
+    "--refresh-package",
+    "--reinstall-package",
+    "--no-build-package",
+    "--no-binary-package",
+    "--extra",
+    "--group",
+    "--overrides",
+    "--override",
+    "--torch-backend",
+    "--color",
+    "--directory",
+    "--project",
+    "--config-file",
+    "--allow-insecure-host",
+    "--with",
 ];
 
 fn pip(command: &str, words: &[&str]) -> Option<Finding> {
@@ -337,7 +359,7 @@ fn gem(words: &[&str]) -> Option<Finding> {
     ];
     let packages = operands(rest, &valued);
     let plain = |name: &&str| {
-        !name.ends_with(".gem")
+        name.strip_suffix(".gem").is_none()
             && name
                 .chars()
                 .all(|char| char.is_ascii_alphanumeric() || "._-".contains(char))

@@ -122,7 +122,7 @@ fn added(checks: &Checks<'_>, instruction: &Instruction, problems: &mut Vec<Prob
     }
     for word in local_words(instruction).iter().filter(|word| is_remote(word)) {
         let path = shown(word);
-        let is_git = !path.starts_with("http") || path.ends_with(".git");
+        let is_git = !path.starts_with("http") || path.strip_suffix(".git").is_some();
         if is_git && git_url_floats(word) {
             problems.push(checks.problem(
                 instruction.line,
@@ -165,7 +165,7 @@ fn run(instruction: &Instruction, variables: &Variables) -> Vec<(usize, Command)
         let other = program.is_some_and(|program| {
             let mut words = program
                 .split_whitespace()
-                .flat_map(|word| word.rsplit('/').next());
+                .filter_map(|word| word.rsplit('/').next());
             !words.any(is_shell)
         });
         if other {

@@ -177,6 +177,7 @@ fn what_is_settled_or_cannot_be_told_is_no_alarm() {
         "RUN pip install -r requirements.txt --index-url https://h/latest/",
         "RUN pip install x==1 y===2 . ./z -e . z.whl \"w @ https://h/w.whl\" git+https://h/a@v1 $X ${Y}",
         "RUN pip install --no-index --find-links=/wheels x && pip3 --version && uv sync",
+        "RUN uv pip install --system --python-preference system --index-strategy unsafe-best-match -r r.txt",
         "RUN gem install x -v 1.2 && gem install y:2.0 && gem update --system 3.5",
         "RUN cargo install x@1 --locked && cargo install --version 1 y && cargo install --path . && cargo build",
         "RUN cargo install --git https://h/a --rev 0123",

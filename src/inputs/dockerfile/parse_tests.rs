@@ -90,20 +90,23 @@ fn words_of_each_instruction() {
 fn shape(text: &str) -> String {
     let file = Dockerfile::parse(text);
     let one = |instruction: &Instruction| {
-        let heredocs: String = instruction
-            .heredocs
-            .iter()
-            .map(|heredoc| format!(" <{}@{} {:?}", heredoc.name, heredoc.line, heredoc.text()))
-            .collect();
-        format!("{}@{}{heredocs}", instruction.keyword, instruction.line)
+        let heredocs = instruction.heredocs.iter();
+        let heredocs = heredocs.map(|doc| format!(" <{}@{} {:?}", doc.name, doc.line, doc.text()));
+        let heredocs: Vec<String> = heredocs.collect();
+        format!(
+            "{}@{}{}",
+            instruction.keyword,
+            instruction.line,
+            heredocs.concat()
+        )
     };
     let all: Vec<String> = file.instructions.iter().map(one).collect();
-    let odd: String = file
+    let odd: Vec<String> = file
         .odd
         .iter()
         .map(|(line, what)| format!("; {line}: {what}"))
         .collect();
-    all.join(", ") + &odd
+    all.join(", ") + &odd.concat()
 }
 
 #[test]

@@ -104,10 +104,9 @@ impl Reader<'_, '_> {
                     self.skip_bodies();
                 }
                 ';' | '|' | '(' | ')' => self.end_command(),
-                '&' if self.peek() == Some('>') => self.end_word(),
-                '&' => self.end_command(),
+                '&' if self.peek() != Some('>') => self.end_command(),
                 '<' | '>' => self.redirection(char),
-                ' ' | '\t' | '\r' => self.end_word(),
+                ' ' | '\t' | '\r' | '&' => self.end_word(),
                 '#' if self.word.is_none() => {
                     let rest = &self.script[self.at..];
                     self.at += rest.find('\n').unwrap_or(rest.len());

@@ -90,13 +90,20 @@ pub(super) fn mount_fields(text: &str) -> Vec<(String, String)> {
     let mut quoted = false;
     let mut chars = text.chars().peekable();
     while let Some(char) = chars.next() {
-        match char {
-            '"' if quoted && chars.next_if_eq(&'"').is_some() => {
-                fields.last_mut().into_iter().for_each(|f| f.push('"'))
+        let part = match char {
+            '"' if quoted && chars.next_if_eq(&'"').is_some() => '"',
+            '"' => {
+                quoted = !quoted;
+                continue;
             }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => fields.last_mut().into_iter().for_each(|f| f.push(other)),
+            ',' if !quoted => {
+                fields.push(String::new());
+                continue;
+            }
+            other => other,
+        };
+        if let Some(field) = fields.last_mut() {
+            field.push(part);
         }
     }
     let pair = |field: &String| {
