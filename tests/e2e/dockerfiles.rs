@@ -41,7 +41,8 @@ impl Shape {
                 Some(target) => std::os::unix::fs::symlink(target, place).unwrap(),
                 None if path == ".dockerignore" => fs::write(place, "**/*.log\n!a/keep.log\n").unwrap(),
                 None => {
-                    fs::write(place, format!("{path} {nonce}\n")).unwrap();
+                    // Shapes that are alike must not share their steps: each file is of its shape alone.
+                    fs::write(place, format!("{path} {nonce} {}\n", folder.display())).unwrap();
                     regular.push(path.to_owned());
                 }
             }
