@@ -159,6 +159,14 @@ pub enum Command {
     Completions(CompletionsArgs),
 }
 
+/// What is odd and no error.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Strictness {
+    /// What a Dockerfile fetches that may be another version tomorrow is an error
+    #[arg(long, env = "SPLITBASE_STRICT")]
+    pub strict: bool,
+}
+
 /// What a release may be told.
 #[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -197,6 +205,9 @@ pub struct PlanArgs {
     /// Write nothing anywhere, and show the exact docker buildx commands
     #[arg(long, env = "SPLITBASE_DRY_RUN")]
     pub dry_run: bool,
+    /// What is no error otherwise
+    #[command(flatten)]
+    pub strictness: Strictness,
     /// Exit with 4 when there is something to do
     #[arg(long, env = "SPLITBASE_EXIT_CODE")]
     pub exit_code: bool,
@@ -234,6 +245,9 @@ pub struct ReleaseArgs {
     /// Show the plan and stop
     #[arg(long, env = "SPLITBASE_DRY_RUN")]
     pub dry_run: bool,
+    /// What is no error otherwise
+    #[command(flatten)]
+    pub strictness: Strictness,
     /// How it runs
     #[command(flatten)]
     pub running: Running,
@@ -253,6 +267,9 @@ pub struct Running {
 /// `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
+    /// What is no error otherwise
+    #[command(flatten)]
+    pub strictness: Strictness,
     /// How it runs
     #[command(flatten)]
     pub running: Running,
@@ -280,6 +297,9 @@ pub struct HashArgs {
     /// Ask version sources and registries for what is left open
     #[arg(long, env = "SPLITBASE_RESOLVE")]
     pub resolve: bool,
+    /// What is no error otherwise
+    #[command(flatten)]
+    pub strictness: Strictness,
 }
 
 /// `build`.
@@ -293,6 +313,9 @@ pub struct BuildArgs {
         value_name = "IMAGE"
     )]
     pub rebuild: Vec<Rebuild>,
+    /// What is no error otherwise
+    #[command(flatten)]
+    pub strictness: Strictness,
     /// How it runs
     #[command(flatten)]
     pub running: Running,

@@ -7,12 +7,14 @@ use crate::config::{Family, HashFormat};
 use crate::domain::{ExitCode, IdentityTags, Period};
 use crate::gather::{self, HashedImage};
 use crate::inputs::InputEntry;
+use crate::inputs::dockerfile::Problem;
 use serde::Serialize;
 
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u32,
     images: Vec<ImageDocument<'a>>,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -33,7 +35,10 @@ pub(super) async fn run(session: &Session, args: HashArgs) -> Result<ExitCode, F
     let target = session.target(&family, &session.asked_target())?;
     let world = session.world(&family, &target);
     let hashed = gather::hash(&family, &pins, args.explain, args.resolve.then_some(&world)).await?;
-    for warning in &hashed.warnings {
+    Session::refuse_floats(args.strictness, &hashed.floats)?;
+    let floats = hashed.floats.iter().map(Problem::warning);
+    let warnings: Vec<String> = hashed.warnings.iter().cloned().chain(floats).collect();
+    for warning in &warnings {
         session.warn(warning);
     }
     if session.is_json() {
@@ -42,7 +47,11 @@ pub(super) async fn run(session: &Session, args: HashArgs) -> Result<ExitCode, F
             .iter()
             .map(|image| document(&family, image))
             .collect();
-        session.json(&Document { schema: 1, images })?;
+        session.json(&Document {
+            schema: 1,
+            images,
+            warnings,
+        })?;
         return Ok(ExitCode::Done);
     }
     for image in &hashed.images {

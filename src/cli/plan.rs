@@ -26,6 +26,7 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
     if let Some(path) = &args.facts {
         let saved: Saved = serde_json::from_slice(&read(path)?)
             .map_err(|error| Failure::new(ExitCode::Usage, format!("read facts from `{path}`: {error}")))?;
+        Session::refuse_floats(args.strictness, &saved.facts.floats)?;
         let plan = plan::plan(&saved.family, &saved.facts, &saved.options)?;
         return show(session, &plan, &args);
     }
@@ -33,6 +34,7 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
     let version = session.version(args.version.clone())?;
     let options = options(session, version, &args.wishes);
     let facts = gather(session, &family, &options, &args.wishes).await?;
+    Session::refuse_floats(args.strictness, &facts.floats)?;
     let plan = plan::plan(&family, &facts, &options)?;
     if let Some(path) = &args.save {
         write(path, &plan)?;

@@ -37,6 +37,7 @@ async fn release(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failu
         let plan = plan::plan(&family, &facts, &options)?;
         (facts, plan)
     };
+    Session::refuse_floats(args.strictness, &facts.floats)?;
     if args.dry_run {
         plan_command::show_plan(session, &plan, true)?;
         return Ok(ExitCode::Done);

@@ -1,7 +1,7 @@
 //! What all commands share: the family, the registry, the streams, the interrupt.
 
-use super::args::{Global, OutputFormat};
-use super::failure::Failure;
+use super::args::{Global, OutputFormat, Strictness};
+use super::failure::{Failure, Message};
 use crate::clock;
 use crate::config::{self, Family, Overrides};
 use crate::credentials::{self, Credentials, PrivateConfig};
@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
 use crate::facts::{BuilderFacts, Facts};
 use crate::gather::{Pins, World};
+use crate::inputs::dockerfile::Problem;
 use crate::inputs::{self, InputEntry, Request};
 use crate::plan::{Action, Options, Plan};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
@@ -110,6 +111,18 @@ impl Session {
                 .write(&config::render_all(&loaded.warnings, self.stderr.color()));
         }
         Ok(loaded.family)
+    }
+
+    /// With `--strict`, what floats in Dockerfiles is an error.
+    pub(super) fn refuse_floats(strictness: Strictness, floats: &[Problem]) -> Result<(), Failure> {
+        if !strictness.strict || floats.is_empty() {
+            return Ok(());
+        }
+        let message = |problem: &Problem| Message::Plain(problem.to_string(), vec![problem.hint.clone()]);
+        Err(Failure {
+            exit_code: ExitCode::Usage,
+            messages: floats.iter().map(message).collect(),
+        })
     }
 
     /// The target that was asked for.

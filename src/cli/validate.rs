@@ -50,6 +50,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
     let world = session.world(&family, &place);
     let mut validated = validation.family;
     let mut facts = gather::gather(&validated, &options, &pins, &world).await?;
+    Session::refuse_floats(args.strictness, &facts.floats)?;
     let mut plan = plan::plan(&validated, &facts, &options)?;
     if let Some(base) = standing_base(session, &family, &plan).await {
         session.note(&format!("base: {base} stands, and is not built"));

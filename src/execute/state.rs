@@ -40,7 +40,7 @@ impl State {
     pub(super) fn of(plan: &Plan) -> Self {
         let mut inner = Inner {
             record: plan.record.clone(),
-            warnings: plan.warnings.clone(),
+            warnings: Vec::new(),
             ..Inner::default()
         };
         for image in &plan.images {

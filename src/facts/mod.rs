@@ -11,6 +11,7 @@ pub use builder::{BuilderFacts, ImageStore};
 pub use image::{ImageFacts, IndexFact, PlatformFact};
 
 use crate::domain::{Digest, Mark, Period, Platform, PublicTag};
+use crate::inputs::dockerfile::Problem;
 use crate::record::Record;
 use crate::versions::Resolved;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,9 @@ pub struct Facts {
     pub revision: Option<String>,
     /// What is odd, but no error.
     pub warnings: Vec<String>,
+    /// What the Dockerfiles fetch that means something else tomorrow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floats: Vec<Problem>,
 }
 
 impl Facts {
@@ -68,6 +72,11 @@ impl Facts {
             .filter(runs)
             .max_by_key(|there| there.variant())?;
         platforms.get(best).copied()
+    }
+
+    /// What floats in the Dockerfiles, as warnings with their mends.
+    pub fn float_warnings(&self) -> impl Iterator<Item = String> {
+        self.floats.iter().map(Problem::warning)
     }
 
     /// Only what floating versions and upstream references stand for.

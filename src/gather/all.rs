@@ -203,6 +203,7 @@ async fn without_builder<T: Target>(
             .flat_map(|resolved| resolved.warnings.clone())
             .chain(beside)
             .collect(),
+        floats: Vec::new(),
         versions,
     };
     let known = Known {
@@ -212,6 +213,8 @@ async fn without_builder<T: Target>(
     };
     references.read_waiting(family, &sources, &known);
     sources::refuse_unfit(family, &sources, &references.problems())?;
+    facts.floats = references.floats.iter().cloned().collect();
+    facts.warnings.extend(std::mem::take(&mut references.warnings));
     facts.upstream = upstream(
         family,
         pins,

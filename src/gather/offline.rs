@@ -10,6 +10,7 @@ use crate::config::{Family, HashFormat, Template, Upstream};
 use crate::domain::{Digest, Identity, ImageId, Period};
 use crate::facts::Facts;
 use crate::inputs::InputEntry;
+use crate::inputs::dockerfile::Problem;
 use crate::plan::Options;
 use crate::target::Target;
 use crate::versions::Resolved;
@@ -39,6 +40,8 @@ pub struct Hashed {
     pub images: Vec<HashedImage>,
     /// What is odd, but no error.
     pub warnings: Vec<String>,
+    /// What the Dockerfiles fetch that means something else tomorrow.
+    pub floats: Vec<Problem>,
 }
 
 /// Computes the identities of all images, and with `explain` what they were computed from. Without a `world`, nothing is asked: versions and upstream digests come from the pins or stay open.
@@ -66,7 +69,11 @@ pub async fn hash<T: Target>(
         period,
         ..Facts::of(versions, upstream)
     };
-    let mut hashed = Hashed::default();
+    let mut hashed = Hashed {
+        warnings: references.warnings.iter().cloned().collect(),
+        floats: references.floats.iter().cloned().collect(),
+        ..Hashed::default()
+    };
     let mut base: Option<Identity> = None;
     for image in &family.images {
         let (Some(collected), Some(upstream)) = (

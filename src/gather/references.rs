@@ -5,9 +5,11 @@
 
 use super::DockerfileProblem;
 use super::sources::Sources;
-use crate::config::{BuildContext, Family, Image};
+use crate::config::{BuildContext, Family, HashFormat, Image};
 use crate::domain::{ImageId, Version};
-use crate::inputs::dockerfile::{Checks, Role, Scope, Variables, check, references};
+use crate::inputs::dockerfile::{
+    Checks, Context, Problem, Role, Scope, Variables, check, floating, references,
+};
 use crate::plan::{arguments, render};
 use crate::versions::Resolved;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,10 @@ pub(super) struct References {
     pub(super) open: BTreeMap<ImageId, Vec<String>>,
     /// What does not fit in the Dockerfiles, of images that wait for nothing.
     problems: BTreeSet<DockerfileProblem>,
+    /// What floats in them.
+    pub(super) floats: BTreeSet<Problem>,
+    /// What of them cannot be known.
+    pub(super) warnings: BTreeSet<String>,
     waiting: BTreeSet<ImageId>,
 }
 
@@ -73,16 +79,25 @@ impl References {
             platforms: &image.platforms,
             contexts: &contexts,
             base_arg: image.base_arg.as_deref(),
+            triggers: &read.triggers,
+            target: image.build.target.as_deref(),
         };
+        self.warnings.extend(unclear(image, &read.unclear));
+        // What cannot be known has the whole context count.
+        let inputs = image.inputs.as_deref().filter(|_| read.unclear.is_empty());
+        let checks = Checks {
+            name: &image.dockerfile,
+            file: &read.file,
+            scope,
+            versions: &image.versions,
+            inputs,
+            context: Context {
+                paths: &read.context.paths,
+                links: Some(&read.context.links),
+            },
+        };
+        self.floats.extend(floating(&checks));
         if open.is_empty() {
-            let checks = Checks {
-                name: &image.dockerfile,
-                file: &read.file,
-                scope,
-                versions: &image.versions,
-                inputs: image.inputs.as_deref(),
-                paths: &read.paths,
-            };
             let problems = check(&checks).into_iter();
             self.problems.extend(problems.map(|problem| DockerfileProblem {
                 message: problem.to_string(),
@@ -111,6 +126,19 @@ impl References {
         self.upstream.insert(id.clone(), upstream.into_iter().collect());
         self.open.insert(id.clone(), found.open.into_iter().collect());
     }
+}
+
+/// What of an image's Dockerfile cannot be known, and what follows from that.
+fn unclear(image: &Image, found: &[(usize, String)]) -> impl Iterator<Item = String> {
+    let follows = match (&image.inputs, image.hash) {
+        (_, HashFormat::Concat) => "`hash = \"concat\"` does not see what it may take from the context",
+        (Some(_), _) => "so the whole context counts as input, whatever `inputs` says",
+        (None, _) => "and the whole context counts as input anyway",
+    };
+    let file = &image.dockerfile;
+    found
+        .iter()
+        .map(move |(line, what)| format!("{file}:{line}: there is {what}: {follows}"))
 }
 
 /// The arguments that a build of this image gets, and the names of those whose values are not known yet.

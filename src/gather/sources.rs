@@ -5,8 +5,8 @@ use crate::config::{Family, Image};
 use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
 use crate::environment::Environment;
-use crate::inputs::dockerfile::{Dockerfile, needs_paths};
-use crate::inputs::{self, Collected, InputEntry, InputError, Request};
+use crate::inputs::dockerfile::{Dockerfile, Instruction, needs_paths, triggers, unclear};
+use crate::inputs::{self, Collected, InputEntry, InputError, Listing, Request};
 use crate::process::{self, Command, Ended};
 use crate::target::Reference;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -31,8 +31,12 @@ pub struct Sources {
 pub struct ReadDockerfile {
     /// What it says.
     pub file: Dockerfile,
-    /// The paths that it can take from its context; empty where it takes none, or all.
-    pub paths: Vec<String>,
+    /// What it can take from its context; empty where it takes none, or all.
+    pub context: Listing,
+    /// What of it cannot be known, with its lines: all of the context counts then.
+    pub unclear: Vec<(usize, String)>,
+    /// What the family's base has those do that are built on it.
+    pub triggers: Vec<Instruction>,
 }
 
 /// Reads the sources of all images of the family, on threads of their own. Images with the same inputs share one reading of them. What is hashed is kept in
@@ -121,12 +125,18 @@ fn collect_group(
         None => None,
     };
     let file = Dockerfile::parse(&dockerfile_text(&request).map_err(failed)?);
-    let paths = if needs_paths(&file, request.inputs) {
-        inputs::context_paths(&request).map_err(failed)?
+    let triggers = triggers_of_base(family);
+    let context = if !triggers.is_empty() || needs_paths(&file, request.inputs) {
+        inputs::context_listing(&request).map_err(failed)?
     } else {
-        Vec::new()
+        Listing::default()
     };
-    let dockerfile = Arc::new(ReadDockerfile { file, paths });
+    let dockerfile = Arc::new(ReadDockerfile {
+        unclear: unclear(&file),
+        file,
+        context,
+        triggers,
+    });
     let read = images.map(|image| {
         let one = One {
             collected: collected.clone(),
@@ -136,6 +146,17 @@ fn collect_group(
         (image.id.clone(), one)
     });
     Ok(read.collect())
+}
+
+/// The `ONBUILD` instructions of the family's base. One that cannot be read is told with the base itself.
+fn triggers_of_base(family: &Family) -> Vec<Instruction> {
+    let base = family.images.iter().find(|image| image.id == ImageId::Base);
+    let read = base.and_then(|base| {
+        let text = dockerfile_text(&Request::new(&family.root, base)).ok()?;
+        let target = base.build.target.as_deref();
+        Some(triggers(&Dockerfile::parse(&text), target))
+    });
+    read.unwrap_or_default()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the Dockerfile is an input, and small")]

@@ -303,7 +303,9 @@ fn what_dockerfiles_name_is_read_with_the_values_of_the_build() {
     let family = crate::testing::given::family(NAMING);
     let dockerfile = Arc::new(ReadDockerfile {
         file: crate::inputs::dockerfile::Dockerfile::parse(NAMED),
-        paths: Vec::new(),
+        context: crate::inputs::Listing::default(),
+        unclear: Vec::new(),
+        triggers: Vec::new(),
     });
     let images = family.images.iter();
     let sources = Sources {

@@ -27,7 +27,7 @@ pub use reach::reached;
 pub use request::Request;
 pub use tree::{CanonicalList, IdentityInputs, TREE_FORMAT};
 pub use values::{NamedValue, Resolved, Unresolved, ValueKind, values_of};
-pub use walk::{Collected, collect, collect_files, collect_with, context_paths, fingerprint};
+pub use walk::{Collected, Listing, collect, collect_files, collect_with, context_listing, fingerprint};
 
 #[cfg(test)]
 mod identity_tests;

@@ -20,12 +20,11 @@ pub fn reached(request: &Request<'_>, folder: &Path) -> Result<Option<(String, S
     };
     let mut places = Vec::new();
     if let Some(inside) = within(request.context) {
-        let counts = request.inputs.is_none_or(|inputs| {
-            inputs.iter().any(|input| {
+        let counts = request.whole_context_counts()
+            || request.inputs.unwrap_or_default().iter().any(|input| {
                 let input = clean(input.as_str());
                 input == "." || Path::new(&inside).starts_with(&input)
-            })
-        });
+            });
         places.extend(counts.then(|| IgnoreFile::of_context(request).map(|ignore| (ignore, inside))));
     }
     for (_, context) in &request.contexts {

@@ -1,5 +1,6 @@
 //! Where the inputs of one image are, and which ignore file is theirs.
 
+use super::dockerfile::{Dockerfile, unclear};
 use super::dockerignore::Dockerignore;
 use super::error::InputError;
 use super::place::{is_absent, missing_or_unreadable, tidy};
@@ -51,6 +52,20 @@ impl Request<'_> {
     pub fn dockerfile_text(&self) -> Result<String, InputError> {
         let path = self.root.join(self.dockerfile);
         std::fs::read_to_string(&path).map_err(|source| missing_or_unreadable(&path, "Dockerfile", source))
+    }
+
+    /// Whether all of the context counts: where no inputs are declared, and where the Dockerfile holds what cannot be known.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the Dockerfile is read here and nowhere else"
+    )]
+    pub(super) fn whole_context_counts(&self) -> bool {
+        let is_unclear = || {
+            // One that cannot be read is told where its own bytes are read.
+            std::fs::read(self.root.join(self.dockerfile))
+                .is_ok_and(|text| !unclear(&Dockerfile::parse(&String::from_utf8_lossy(&text))).is_empty())
+        };
+        self.inputs.is_none() || is_unclear()
     }
 }
 

@@ -10,6 +10,7 @@ use super::place::{inside_context, is_folder, metadata, on_the_way, special, tid
 use super::request::{IgnoreFile, Request};
 use crate::digest_cache::DigestCache;
 use camino::{Utf8Path, Utf8PathBuf};
+use std::collections::BTreeMap;
 use std::fs::FileType;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,19 +74,34 @@ pub fn fingerprint(request: &Request<'_>, before: &[InputEntry]) -> Result<Diffe
     Ok(Differences::between(before, &collect(request)?.entries))
 }
 
-/// The paths of the files, symlinks and empty folders that the build gets as its main context, sorted; nothing is read.
+/// What the build gets as its main context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The paths of its files, symlinks and empty folders, sorted.
+    pub paths: Vec<String>,
+    /// What its symlinks point at.
+    pub links: BTreeMap<String, String>,
+}
+
+/// Lists what the build gets as its main context; no file is read.
 ///
 /// # Errors
 /// As [`collect`].
-pub fn context_paths(request: &Request<'_>) -> Result<Vec<String>, InputError> {
+pub fn context_listing(request: &Request<'_>) -> Result<Listing, InputError> {
     let context = request.root.join(request.context);
     is_folder(&context, "build context")?;
     let ignore = IgnoreFile::of_context(request)?;
-    let mut paths = Vec::new();
-    let mut sink = |found: Found| paths.push(found.path[found.relative_at..].to_owned());
+    let mut listing = Listing::default();
+    let mut sink = |found: Found| {
+        let path = found.path[found.relative_at..].to_owned();
+        if let What::Symlink(target) = found.what {
+            listing.links.insert(path.clone(), target);
+        }
+        listing.paths.push(path);
+    };
     Finder::new(&mut sink).walk(&base(&context), "", "", &ignore, Start::Listing)?;
-    paths.sort_unstable();
-    Ok(paths)
+    listing.paths.sort_unstable();
+    Ok(listing)
 }
 
 /// `@NAME/`, with `/` in the name escaped, so that no two names run into each other.
@@ -98,7 +114,7 @@ fn context_prefix(name: &str) -> String {
 enum Start {
     /// At a context, which may itself be a symlink.
     Context,
-    /// The same, without looking at what symlinks point at and at junk.
+    /// The same, without looking for junk.
     Listing,
     /// At a declared input.
     Declared,
@@ -143,13 +159,11 @@ impl<'a> Finder<'a> {
         is_folder(&context, "build context")?;
         let ignore = IgnoreFile::of_context(request)?;
         let context = base(&context);
-        match request.inputs {
-            None => self.walk(&context, "", "", &ignore, Start::Context)?,
-            Some(inputs) => {
-                for input in inputs {
-                    self.declared(&context, input, &ignore)?;
-                }
-            }
+        for input in request.inputs.unwrap_or_default() {
+            self.declared(&context, input, &ignore)?;
+        }
+        if request.whole_context_counts() {
+            self.walk(&context, "", "", &ignore, Start::Context)?;
         }
         for (name, folder) in &request.contexts {
             let path = request.root.join(folder);
@@ -350,7 +364,7 @@ fn relative_path<'a>(path: &'a Path, root: &Path) -> Result<&'a str, InputError>
 
 /// What a thing is that is no folder.
 fn leaf(kind: FileType, path: &Path, how: Start) -> Result<What, InputError> {
-    if kind.is_file() || how == Start::Listing {
+    if kind.is_file() || (how == Start::Listing && !kind.is_symlink()) {
         return Ok(What::File);
     }
     if kind.is_symlink() {
@@ -360,6 +374,7 @@ fn leaf(kind: FileType, path: &Path, how: Start) -> Result<What, InputError> {
         })?;
         return match target.into_os_string().into_string() {
             Ok(target) => Ok(What::Symlink(target)),
+            Err(_) if how == Start::Listing => Ok(What::File),
             Err(_) => Err(InputError::NotUtf8 {
                 what: "target",
                 path: path.to_owned(),

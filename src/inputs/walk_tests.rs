@@ -393,7 +393,7 @@ fn differences_are_found_again() {
     tree.folder("empty");
     tree.write("x.pyc", "");
     assert_eq!(
-        context_paths(&request).unwrap(),
+        context_listing(&request).unwrap().paths,
         ["Dockerfile", "a", "c", "d", "empty"]
     );
 }

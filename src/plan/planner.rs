@@ -53,6 +53,7 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         draft.assembles();
     }
     let mut warnings = facts.warnings.clone();
+    warnings.extend(facts.float_warnings());
     if options.goal == Goal::Release {
         draft.publish(&mut warnings)?;
     }

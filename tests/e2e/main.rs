@@ -12,6 +12,7 @@
 mod classic;
 mod commands;
 mod describe;
+mod dockerfiles;
 mod doctor;
 mod elsewhere;
 mod failures;

@@ -14,6 +14,6 @@ pub(super) use field::{Entry, Field, Map, Placed};
 pub(super) use near::did_you_mean;
 pub(super) use node::{Node, Table};
 pub(super) use reader::Reader;
-pub(super) use secrecy::looks_like_secret;
+pub(crate) use secrecy::{looks_like_secret, looks_like_token};
 pub(super) use source::Span;
 pub(super) use values::{FromToml, read_choice, read_text};

@@ -1,6 +1,8 @@
 //! Values that only `variants.toml` has: arguments, paths, templates, and the words of its choices.
 
-use crate::config::document::{FromToml, Node, Reader, Span, looks_like_secret, read_choice, read_text};
+use crate::config::document::{
+    FromToml, Node, Reader, Span, looks_like_secret, looks_like_token, read_choice, read_text,
+};
 use crate::config::{HashFormat, Provenance, Refresh, Sbom, Template, Upstream};
 use crate::domain::{ByteSize, Duration, Platform, Versioning};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -153,11 +155,13 @@ impl FromToml for Argument {
 
 /// Notes an argument whose name says that it is a secret: arguments stand in the image's history for all to read.
 pub(super) fn refuse_secret(node: &Node<'_>, reader: &mut Reader<'_>) -> bool {
-    let secret = looks_like_secret(node.name);
+    let token = matches!(node.value, DeValue::String(text) if looks_like_token(text));
+    let secret = token || looks_like_secret(node.name);
     if secret {
         reader.hide(&node.span);
+        let what = if token { "the value of " } else { "" };
         let message = format!(
-            "{} looks like a secret, and build arguments can be read in the image",
+            "{what}{} looks like a secret, and build arguments can be read in the image",
             node.label()
         );
         let hint = format!(

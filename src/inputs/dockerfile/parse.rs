@@ -1,4 +1,8 @@
-//! A Dockerfile as instructions with line numbers: directives, comments, continuations and heredocs as BuildKit's parser has them.
+//! A Dockerfile as instructions with line numbers: directives, comments, continuations and heredocs as BuildKit's parser has them. Total: any
+//! text gives a [`Dockerfile`], in time proportional to it; what is no Dockerfile is told by [`Dockerfile::odd`].
+
+use super::expand::{expand_with, raw_words};
+use super::words::{env_pairs, flags, quoted_words};
 
 /// A Dockerfile, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +13,8 @@ pub struct Dockerfile {
     pub escape: char,
     /// Its instructions in order.
     pub instructions: Vec<Instruction>,
+    /// What the text has that is no Dockerfile: lines, from 1, and what is there. BuildKit refuses most of it.
+    pub odd: Vec<(usize, String)>,
 }
 
 /// One instruction.
@@ -22,8 +28,25 @@ pub struct Instruction {
     pub flags: Vec<(String, String)>,
     /// What comes behind the flags, continuations joined, heredocs left out.
     pub text: String,
-    /// Names of the heredocs that belong to it.
-    pub heredocs: Vec<String>,
+    /// The heredocs that belong to it.
+    pub heredocs: Vec<Heredoc>,
+    /// The character that escapes.
+    pub escape: char,
+    /// At which byte of `text` which line begins.
+    starts: Vec<(usize, usize)>,
+}
+
+/// A heredoc.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heredoc {
+    /// What ends it, without quotes.
+    pub name: String,
+    /// Line of its first line, from 1.
+    pub line: usize,
+    /// Its lines, each with its line feed.
+    pub body: String,
+    /// Whether tabs at the beginning of its lines are dropped.
+    chomp: bool,
 }
 
 impl Dockerfile {
@@ -31,55 +54,118 @@ impl Dockerfile {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut lines = text.lines().enumerate().peekable();
+        let mut lines = Lines {
+            rest: Some(text),
+            number: 0,
+        };
         let mut file = Self {
             syntax: None,
             escape: '\\',
             instructions: Vec::new(),
+            odd: Vec::new(),
         };
-        while let Some((_, line)) = lines.peek() {
-            let Some((name, value)) = directive(line) else {
-                break;
-            };
-            match name.as_str() {
-                "escape" if value == "`" => file.escape = '`',
-                "syntax" => file.syntax = Some(value.to_owned()),
-                _ => {}
-            }
-            lines.next();
-        }
-        while let Some((index, line)) = lines.next() {
+        file.directives(text, &mut lines);
+        while let Some((number, line)) = lines.next() {
             if is_blank(line) {
                 continue;
             }
             let mut whole = String::new();
-            let mut current = line;
+            let mut starts = vec![(0, number)];
+            let mut current = line.trim_start();
             while let Some(part) = continued(current, file.escape) {
                 whole.push_str(part);
                 // Comments and empty lines between the lines of an instruction are passed over.
-                match lines.by_ref().find(|(_, line)| !is_blank(line)) {
-                    Some((_, next)) => current = next,
-                    None => current = "",
-                }
+                let Some((next, line)) = lines.by_ref().find(|(_, line)| !is_blank(line)) else {
+                    current = "";
+                    break;
+                };
+                starts.push((whole.len(), next));
+                current = line;
             }
             whole.push_str(current);
-            let mut instruction = instruction(index + 1, whole.trim());
-            if matches!(instruction.keyword.as_str(), "RUN" | "COPY" | "ADD") {
-                for (name, tabs) in heredocs(&instruction.text) {
-                    let ends = |line: &str| {
-                        if tabs {
-                            line.trim_start_matches('\t') == name
-                        } else {
-                            line == name
-                        }
-                    };
-                    let _ = lines.by_ref().find(|(_, line)| ends(line));
-                    instruction.heredocs.push(name);
-                }
+            let whole = whole.trim_end();
+            if whole.is_empty() {
+                continue;
             }
+            let mut instruction = instruction(whole, starts, file.escape);
+            file.heredocs(&mut instruction, whole, &mut lines);
             file.instructions.push(instruction);
         }
         file
+    }
+
+    /// Reads `# name=value`, as only the first lines may have it.
+    fn directives(&mut self, text: &str, lines: &mut Lines<'_>) {
+        let mut seen = Vec::new();
+        // `#!` may come before `# syntax=`; it ends the directives of the parser all the same.
+        let shebang = text.starts_with("#!");
+        let mut ahead = lines.clone();
+        if shebang {
+            ahead.next();
+        }
+        for (number, line) in ahead {
+            let Some((name, value)) = directive(line) else {
+                break;
+            };
+            if seen.contains(&name) {
+                self.odd.push((number, format!("a second directive `{name}`")));
+            }
+            match name.as_str() {
+                "escape" if shebang => {}
+                "escape" if matches!(value, "`" | "\\") => {
+                    self.escape = if value == "`" { '`' } else { '\\' }
+                }
+                "escape" => self.odd.push((number, format!("`{value}` as escape character"))),
+                "syntax" => {
+                    let image = value.split(' ').next().unwrap_or(value);
+                    self.syntax.get_or_insert_with(|| image.to_owned());
+                }
+                _ => {}
+            }
+            seen.push(name);
+            if !shebang {
+                lines.next();
+            }
+        }
+    }
+
+    /// Takes the heredocs of an instruction from the lines behind it.
+    fn heredocs(&mut self, instruction: &mut Instruction, whole: &str, lines: &mut Lines<'_>) {
+        let inner = instruction.trigger();
+        let holder = inner.as_ref().unwrap_or(instruction);
+        let may = matches!(holder.keyword.as_str(), "RUN" | "COPY" | "ADD") && holder.json().is_none();
+        if !may || !whole.contains("<<") {
+            return;
+        }
+        for word in raw_words(whole).unwrap_or_default() {
+            let Some((name, chomp)) = heredoc_name(&word) else {
+                continue;
+            };
+            let (mut body, line, mut ended) = (String::new(), lines.number + 1, false);
+            for (_, text) in lines.by_ref() {
+                let end = if chomp {
+                    text.trim_start_matches('\t')
+                } else {
+                    text
+                };
+                if end == name {
+                    ended = true;
+                    break;
+                }
+                body.push_str(text);
+                body.push('\n');
+            }
+            if !ended {
+                let at = instruction.line;
+                self.odd.push((at, format!("a heredoc that `{name}` never ends")));
+            }
+            instruction.heredocs.push(Heredoc {
+                name,
+                line,
+                body,
+                chomp,
+            });
+        }
     }
 }
 
@@ -93,16 +179,100 @@ impl Instruction {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Its words: a JSON array, or what blanks set apart; quotes keep blanks together and stay where they are.
+    /// Its words: a JSON array where one may stand, and else what blanks set apart. In `ARG`, `ENV` and `LABEL` quotes keep blanks together;
+    /// quotes stay where they are.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        if self.text.starts_with('[')
-            && let Ok(words) = serde_json::from_str::<Vec<String>>(&self.text)
-        {
-            return words;
+        match self.keyword.as_str() {
+            "ARG" | "ENV" | "LABEL" => quoted_words(&self.text, self.escape),
+            _ => self
+                .json()
+                .unwrap_or_else(|| blanks(&self.text).map(str::to_owned).collect()),
         }
-        split(&self.text)
     }
+
+    /// Its words, where they are a JSON array.
+    #[must_use]
+    pub fn json(&self) -> Option<Vec<String>> {
+        let may = matches!(
+            self.keyword.as_str(),
+            "ADD" | "COPY" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL" | "VOLUME"
+        );
+        let may = may && self.text.starts_with('[');
+        may.then(|| serde_json::from_str(&self.text).ok())?
+    }
+
+    /// The pairs of an `ENV`, values as written.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        env_pairs(&self.text, self.escape)
+    }
+
+    /// What an `ONBUILD` has another build do.
+    #[must_use]
+    pub fn trigger(&self) -> Option<Self> {
+        if self.keyword != "ONBUILD" {
+            return None;
+        }
+        let mut inner = instruction(&self.text, self.starts.clone(), self.escape);
+        inner.heredocs.clone_from(&self.heredocs);
+        Some(inner)
+    }
+
+    /// The line on which this byte of the text is, from 1.
+    #[must_use]
+    pub fn line_at(&self, at: usize) -> usize {
+        let before = self.starts.partition_point(|(start, _)| *start <= at);
+        before
+            .checked_sub(1)
+            .and_then(|index| self.starts.get(index))
+            .map_or(self.line, |(_, line)| *line)
+    }
+}
+
+impl Heredoc {
+    /// Its text as whatever reads it gets it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if !self.chomp {
+            return self.body.clone();
+        }
+        let lines = self.body.split_inclusive('\n');
+        lines.map(|line| line.trim_start_matches('\t')).collect()
+    }
+}
+
+/// Lines with their numbers, from 1, without what ends them.
+#[derive(Clone)]
+struct Lines<'a> {
+    rest: Option<&'a str>,
+    /// Of the line that was given last.
+    number: usize,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.filter(|rest| !rest.is_empty())?;
+        let (line, rest) = match rest.split_once('\n') {
+            Some((line, rest)) => (line, Some(rest)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        self.number += 1;
+        Some((self.number, line.trim_end_matches('\r')))
+    }
+}
+
+/// What BuildKit takes for blanks between words.
+fn is_blank_char(char: char) -> bool {
+    matches!(char, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ')
+}
+
+/// Text at its blanks, whatever quotes it has.
+pub(super) fn blanks(text: &str) -> impl Iterator<Item = &str> {
+    text.split(is_blank_char).filter(|word| !word.is_empty())
 }
 
 fn is_blank(line: &str) -> bool {
@@ -110,12 +280,11 @@ fn is_blank(line: &str) -> bool {
     line.is_empty() || line.starts_with('#')
 }
 
-/// `# name=value`, as only the first lines may have it.
 fn directive(line: &str) -> Option<(String, &str)> {
     let (name, value) = line.trim_start().strip_prefix('#')?.split_once('=')?;
-    let name = name.trim().to_ascii_lowercase();
-    let known = matches!(name.as_str(), "syntax" | "escape" | "check");
-    known.then(|| (name, value.trim()))
+    let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+    let known = matches!(name.as_str(), "syntax" | "escape" | "check") && !value.is_empty();
+    known.then_some((name, value))
 }
 
 /// The line without the escape character at its end, if one is there that is not itself escaped.
@@ -124,73 +293,40 @@ fn continued(line: &str, escape: char) -> Option<&str> {
     (!part.ends_with(escape)).then_some(part)
 }
 
-fn instruction(line: usize, text: &str) -> Instruction {
-    let (keyword, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let mut flags = Vec::new();
-    loop {
-        rest = rest.trim_start();
-        let Some(flag) = rest.strip_prefix("--") else {
-            break;
-        };
-        let (flag, behind) = flag.split_once(char::is_whitespace).unwrap_or((flag, ""));
-        rest = behind;
-        if flag.is_empty() {
-            break;
-        }
-        let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
-        flags.push((name.to_owned(), value.trim_matches('"').to_owned()));
+/// Takes an instruction apart. `starts`: at which byte of `whole` which line begins.
+fn instruction(whole: &str, mut starts: Vec<(usize, usize)>, escape: char) -> Instruction {
+    let line = starts.first().map_or(1, |(_, line)| *line);
+    let begin = whole.trim_start();
+    let (keyword, rest) = begin.split_once(is_blank_char).unwrap_or((begin, ""));
+    let (flags, rest) = flags(rest.trim_start_matches(is_blank_char), escape);
+    let text = rest.trim_start();
+    let cut = whole.len() - text.len();
+    let last_before = starts.iter().rposition(|(at, _)| *at <= cut).unwrap_or(0);
+    starts.drain(..last_before);
+    for (at, _) in &mut starts {
+        *at = at.saturating_sub(cut);
     }
     Instruction {
         line,
         keyword: keyword.to_ascii_uppercase(),
         flags,
-        text: rest.to_owned(),
+        text: text.trim_end().to_owned(),
         heredocs: Vec::new(),
+        escape,
+        starts,
     }
 }
 
-/// The heredocs that words of this text begin: name, and whether tabs before the end mark are dropped.
-fn heredocs(text: &str) -> Vec<(String, bool)> {
-    let heredoc = |word: String| {
-        let rest = word
-            .trim_start_matches(|char: char| char.is_ascii_digit())
-            .strip_prefix("<<")?;
-        let (tabs, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
-        // What follows a closing quote or a blank-free `>` is no part of the name.
-        let name: String = match rest.chars().next()? {
-            quote @ ('"' | '\'') => rest[1..].split(quote).next()?.to_owned(),
-            _ => rest.split(['>', '|', ';', '&', ')', '<']).next()?.to_owned(),
-        };
-        (!name.is_empty()).then_some((name, tabs))
-    };
-    split(text).into_iter().filter_map(heredoc).collect()
-}
-
-/// Text at its blanks, but for those in quotes.
-pub(super) fn split(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut quote = None;
-    let mut chars = text.chars();
-    while let Some(char) = chars.next() {
-        match quote {
-            None if char.is_whitespace() => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                continue;
-            }
-            None if matches!(char, '"' | '\'') => quote = Some(char),
-            Some(open) if open == char => quote = None,
-            _ => {}
-        }
-        word.push(char);
-        if char == '\\' && quote != Some('\'') {
-            word.extend(chars.next());
-        }
+/// The name of the heredoc that this word begins, and whether tabs are dropped.
+pub(super) fn heredoc_name(word: &str) -> Option<(String, bool)> {
+    let rest = word
+        .trim_start_matches(|char: char| char.is_ascii_digit())
+        .strip_prefix("<<")?;
+    let (chomp, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
+    let rest = rest.trim_start();
+    if rest.is_empty() || rest.contains('<') {
+        return None;
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
+    let name = expand_with(rest, '\\', &|name| Some(format!("${name}")))?;
+    (!name.is_empty()).then_some((name, chomp))
 }

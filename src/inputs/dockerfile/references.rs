@@ -2,6 +2,7 @@
 
 use super::expand::{Variables, expand_with};
 use super::parse::{Dockerfile, Instruction};
+use super::stages::{mounts, stage_name};
 use crate::domain::Platform;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -20,6 +21,10 @@ pub struct Scope<'a> {
     pub contexts: &'a [&'a str],
     /// The build argument that gets the base.
     pub base_arg: Option<&'a str>,
+    /// What the base has those do that are built on it: its `ONBUILD` instructions.
+    pub triggers: &'a [Instruction],
+    /// The stage that is built; the last one when `None`.
+    pub target: Option<&'a str>,
 }
 
 /// Where a reference stands.
@@ -121,7 +126,7 @@ fn before_first_from(file: &Dockerfile) -> impl Iterator<Item = &Instruction> {
 /// The arguments that `FROM` sees: those of the platform, and those declared before the first `FROM`.
 pub(super) fn globals(file: &Dockerfile, scope: &Scope<'_>, platform: &Platform) -> Variables {
     let mut globals = Variables::new();
-    for side in ["TARGET", "BUILD"] {
+    for (side, platform) in [("TARGET", platform), ("BUILD", &Platform::native())] {
         globals.insert(format!("{side}PLATFORM"), platform.to_string());
         globals.insert(format!("{side}OS"), platform.os().to_owned());
         globals.insert(format!("{side}ARCH"), platform.architecture().to_owned());
@@ -131,7 +136,7 @@ pub(super) fn globals(file: &Dockerfile, scope: &Scope<'_>, platform: &Platform)
         );
     }
     for instruction in before_first_from(file) {
-        declare(instruction, file.escape, scope, &Variables::new(), &mut globals);
+        declare(instruction, scope, &Variables::new(), &mut globals);
     }
     globals
 }
@@ -166,7 +171,6 @@ fn names_one_of(word: &str, escape: char, names: &BTreeSet<String>) -> bool {
 /// Carries out an `ARG`: the value that is given, or else the default, or else the one of `outer`.
 pub(super) fn declare(
     instruction: &Instruction,
-    escape: char,
     scope: &Scope<'_>,
     outer: &Variables,
     variables: &mut Variables,
@@ -175,7 +179,7 @@ pub(super) fn declare(
         let (name, default) = declared(&word);
         let given = scope.args.and_then(|args| args.get(name)).cloned();
         let default = || match default {
-            Some(default) => expand_with(default, escape, &|name| variables.get(name).cloned()),
+            Some(default) => expand_with(default, instruction.escape, &|name| variables.get(name).cloned()),
             None => outer.get(name).cloned(),
         };
         if let Some(value) = given.or_else(default) {
@@ -184,19 +188,8 @@ pub(super) fn declare(
     }
 }
 
-/// The mounts of a `RUN`: pairs of key and value each.
-pub(super) fn mounts(instruction: &Instruction) -> impl Iterator<Item = Vec<(&str, &str)>> {
-    let mounts = instruction.flags.iter().filter(|(name, _)| name == "mount");
-    mounts.map(|(_, value)| {
-        value
-            .split(',')
-            .map(|part| part.split_once('=').unwrap_or((part, "")))
-            .collect()
-    })
-}
-
 /// A name as buildx writes it for a named context: without the default registry, `library/` and `:latest`.
-fn familiar(name: &str) -> &str {
+pub(super) fn familiar(name: &str) -> &str {
     let name = ["docker.io/", "index.docker.io/"]
         .iter()
         .find_map(|host| name.strip_prefix(host))
@@ -227,7 +220,7 @@ impl Finder<'_> {
                 }
                 "RUN" => {
                     for mount in mounts(instruction) {
-                        if let Some((_, name)) = mount.iter().find(|(key, _)| *key == "from") {
+                        if let Some(name) = mount.get("from").filter(|name| !name.is_empty()) {
                             self.refer(instruction.line, name, Role::Mount, false);
                         }
                     }
@@ -239,10 +232,7 @@ impl Finder<'_> {
 
     fn from(&mut self, instruction: &Instruction) {
         let words = instruction.words();
-        let name = match &words[..] {
-            [_, word, name, ..] if word.eq_ignore_ascii_case("as") => Some(name.to_lowercase()),
-            _ => None,
-        };
+        let name = stage_name(&words);
         // A named context with the name of a stage takes its place.
         let replaced = name.as_deref().is_some_and(|name| self.is_context(name));
         if let (Some(word), false) = (words.first(), replaced) {
@@ -277,7 +267,8 @@ impl Finder<'_> {
             .iter()
             .flatten()
             .any(|stage| *stage == image.to_lowercase());
-        let is_number = role != Role::From
+        // A mount goes by names only.
+        let is_number = role == Role::Copy
             && image
                 .parse::<usize>()
                 .is_ok_and(|index| index < self.stages.len());

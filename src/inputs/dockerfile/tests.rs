@@ -37,8 +37,12 @@ fn instructions_with_their_lines() {
         ]
     );
     assert_eq!(file.instructions[1].words(), ["a", "b", "c"]);
-    assert_eq!(file.instructions[2].heredocs, ["EOF"]);
-    assert_eq!(file.instructions[3].heredocs, ["A", "B"]);
+    let names = |at: usize| -> Vec<_> {
+        let heredocs = file.instructions[at].heredocs.iter();
+        heredocs.map(|heredoc| heredoc.name.as_str()).collect()
+    };
+    assert_eq!(names(2), ["EOF"]);
+    assert_eq!(names(3), ["A", "B"]);
     assert_eq!(file.instructions[3].flag("from"), Some("one"));
     assert_eq!(file.instructions[4].words(), ["a b", "c"]);
 }
@@ -67,7 +71,7 @@ fn expanded() {
         ("\\$A", Some("$A")),
         ("$", Some("$")),
         ("${A", None),
-        ("${A#x}", None),
+        ("${A^^}", None),
         ("${X:?no}", None),
     ] {
         assert_eq!(expand(word, '\\', &known).as_deref(), expected, "{word}");
@@ -201,7 +205,10 @@ fn problems(text: &str, inputs: Option<&[&str]>, scope: Scope<'_>) -> Vec<String
         scope,
         versions: &["KNOWN_VERSION".to_owned()],
         inputs: inputs.as_deref(),
-        paths: &paths,
+        context: Context {
+            paths: &paths,
+            links: None,
+        },
     };
     let found = check(&checks);
     assert!(found.iter().all(|problem| !problem.hint.is_empty()));
