@@ -113,6 +113,9 @@ pub struct Image {
     pub upstream: Upstream,
     /// An input that serves to change the identity by hand; empty for none.
     pub salt: String,
+    /// Whether the list of what counted in its identity is kept in the registry.
+    #[serde(default = "kept")]
+    pub publish_inputs: bool,
     /// Build options.
     pub build: Build,
     /// The platforms it is built for.
@@ -123,6 +126,11 @@ pub struct Image {
     pub aliases: Vec<Template>,
     /// The smoke test, where there is one.
     pub smoke: Option<Smoke>,
+}
+
+/// The default of `publish-inputs`.
+const fn kept() -> bool {
+    true
 }
 
 /// Format of the canonical list of inputs.

@@ -3,7 +3,7 @@
 use super::records::{Records, records};
 use super::references::{Known, References};
 use super::upstream::{base_platforms, check_bases, upstream};
-use super::{GatherError, identities, probe, sources};
+use super::{GatherError, identities, lists, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, VersionSource};
 use crate::domain::{Digest, ImageId};
@@ -215,6 +215,7 @@ async fn without_builder<T: Target>(
         Some(probe::image(world.target, work, image, fact))
     });
     try_join_all(probes).await?;
+    lists::fill(family, &mut facts, options, &names, world.target).await;
     Ok((facts, references.bases))
 }
 

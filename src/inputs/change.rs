@@ -124,10 +124,7 @@ fn files(before: &[InputEntry], after: &[InputEntry]) -> Vec<Change> {
         };
         let aspects: Vec<Aspect> = [
             (old.kind != new.kind, Aspect::Type),
-            (
-                (old.digest, old.size) != (new.digest, new.size),
-                Aspect::Content,
-            ),
+            ((old.digest, old.size) != (new.digest, new.size), Aspect::Content),
             (old.executable != new.executable, Aspect::ExecBit),
         ]
         .into_iter()
@@ -203,9 +200,7 @@ impl Change {
             Subject::Format => "format".to_owned(),
             Subject::Dockerfile => "dockerfile".to_owned(),
             Subject::File => self.name.clone(),
-            Subject::Value(ValueKind::Version) => {
-                self.source.clone().unwrap_or_else(|| self.name.clone())
-            }
+            Subject::Value(ValueKind::Version) => self.source.clone().unwrap_or_else(|| self.name.clone()),
             Subject::Value(ValueKind::Arg | ValueKind::Upstream) => self.name.clone(),
             // Named by their place.
             Subject::Value(kind @ (ValueKind::Extra | ValueKind::Flag)) => kind.as_str().to_owned(),

@@ -149,13 +149,14 @@ fn a_base_says_what_is_behind_it() {
     };
     let mut found = changes(&on([1]), &on([2]), &BTreeMap::new());
     assert_eq!(short(&found).unwrap(), "base changed");
-    let before = list("Dockerfile", vec![file("rootfs/etc/profile", "1", false)], Vec::new());
+    let before = list(
+        "Dockerfile",
+        vec![file("rootfs/etc/profile", "1", false)],
+        Vec::new(),
+    );
     let after = list(
         "Dockerfile",
-        vec![
-            file("rootfs/etc/profile", "2", false),
-            file("z", "", false),
-        ],
+        vec![file("rootfs/etc/profile", "2", false), file("z", "", false)],
         Vec::new(),
     );
     found[0].because = changes(&before, &after, &BTreeMap::new());

@@ -182,7 +182,10 @@ mod tests {
         let text = String::from_utf8(bytes.clone()).unwrap();
         let read = |text: &str| InputList::read(text.as_bytes(), &image, &identity);
         let changed = text.replace("\"size\":1", "\"size\":2");
-        assert!(matches!(read(&changed), Err(InvalidList::Damaged(_))), "{changed}");
+        assert!(
+            matches!(read(&changed), Err(InvalidList::Damaged(_))),
+            "{changed}"
+        );
         for (from, to) in [("\"schema\":1", "\"schema\":2"), ("tree/1", "tree/2"), ("{", "[")] {
             assert!(matches!(
                 read(&text.replacen(from, to, 1)),

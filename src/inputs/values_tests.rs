@@ -18,6 +18,7 @@ fn image() -> Image {
         versions: vec!["TOOL_VERSION".to_owned()],
         upstream: Upstream::Pin,
         salt: String::new(),
+        publish_inputs: true,
         build: Build::default(),
         platforms: vec![Platform::native()],
         tags: Vec::new(),
