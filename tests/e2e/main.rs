@@ -10,10 +10,12 @@
 )]
 
 mod classic;
+mod collision;
 mod commands;
 mod describe;
 mod doctor;
 mod elsewhere;
+mod explain;
 mod failures;
 mod init;
 mod interrupt;
