@@ -75,10 +75,8 @@ pub async fn explain<T: Target>(
     let (lists, newest) = (Lists::new(world.target, family), status.newest.as_ref());
     let explained = hashed.images.iter().filter(|image| wanted(&image.image));
     let explained = explained.map(|image| {
-        let aliases = status.aliases.iter().filter(|(_, of)| *of == image.image);
-        let standing = aliases
-            .filter_map(|(alias, _)| Some((alias, *status.tags.get(alias)?)))
-            .next();
+        let mut aliases = status.aliases.iter().filter(|(_, of)| *of == image.image);
+        let standing = aliases.find_map(|(alias, _)| Some((alias, *status.tags.get(alias)?)));
         let (now, lists) = (&now, &lists);
         async move {
             let against = match standing {

@@ -14,13 +14,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
+/// Lists that were read, or are being read.
+type Read = Mutex<BTreeMap<(ImageId, Identity), Arc<OnceCell<Found>>>>;
 type Found = Result<Option<Arc<InputList>>, TargetError>;
 
 /// The lists that a family has published. Each is read once, and only when it is asked for.
 pub(super) struct Lists<'a, T> {
     target: &'a T,
     family: &'a Family,
-    read: Mutex<BTreeMap<(ImageId, Identity), Arc<OnceCell<Found>>>>,
+    read: Read,
 }
 
 impl<'a, T: Target> Lists<'a, T> {
@@ -144,10 +146,9 @@ pub(super) async fn fill<T: Target>(
     let found = facts.images.iter().map(|fact| {
         let (lists, base, newest) = (&lists, base.as_ref(), facts.newest.as_ref());
         let stands = fact.index.is_some() || !fact.platforms.is_empty();
-        let aliases = names.aliases.iter().filter(|(_, image)| *image == fact.image);
+        let mut aliases = names.aliases.iter().filter(|(_, image)| *image == fact.image);
         let alias = aliases
-            .filter_map(|(alias, _)| Some((alias, *facts.tags.get(alias)?)))
-            .next()
+            .find_map(|(alias, _)| Some((alias, *facts.tags.get(alias)?)))
             .filter(|_| !stands && chosen(&fact.image));
         async move {
             let Some((alias, digest)) = alias else {

@@ -135,8 +135,8 @@ fn files(before: &[InputEntry], after: &[InputEntry]) -> Vec<Change> {
                 kind: Subject::File,
                 name: path.to_owned(),
                 change: ChangeWord::Changed,
-                before: Some(digest(&old)),
-                after: Some(digest(&new)),
+                before: Some(old.digest.to_string()),
+                after: Some(new.digest.to_string()),
                 aspects,
                 source: None,
                 because: Vec::new(),
@@ -199,9 +199,8 @@ impl Change {
         match self.kind {
             Subject::Format => "format".to_owned(),
             Subject::Dockerfile => "dockerfile".to_owned(),
-            Subject::File => self.name.clone(),
             Subject::Value(ValueKind::Version) => self.source.clone().unwrap_or_else(|| self.name.clone()),
-            Subject::Value(ValueKind::Arg | ValueKind::Upstream) => self.name.clone(),
+            Subject::File | Subject::Value(ValueKind::Arg | ValueKind::Upstream) => self.name.clone(),
             // Named by their place.
             Subject::Value(kind @ (ValueKind::Extra | ValueKind::Flag)) => kind.as_str().to_owned(),
             Subject::Value(kind) if self.name.is_empty() => kind.as_str().to_owned(),

@@ -45,8 +45,7 @@ pub fn explanation(images: &[Explanation]) -> String {
         );
         let (style, finding) = match &image.finding {
             Finding::Same(finding) => (GOOD, finding),
-            Finding::Different(finding) => (ODD, finding),
-            Finding::Unknown(finding) => (ODD, finding),
+            Finding::Different(finding) | Finding::Unknown(finding) => (ODD, finding),
         };
         // Writing to a `String` does not fail.
         let _ = writeln!(text, "{name}  {tag}\n  {}", paint(style, &text::clean(finding)));
