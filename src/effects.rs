@@ -16,6 +16,7 @@ use crate::smoke::{self, Held, Loading, SmokeOptions};
 use crate::target::layout::Archive;
 use crate::target::registry::Observer;
 use crate::target::{Place, TargetError};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Real {
     pub files: BTreeMap<ImageId, Vec<InputEntry>>,
     /// Where those files' digests may have come from.
     pub digests: Arc<DigestCache>,
+    /// The lists of inputs of those images that are built or completed, as they are published.
+    pub lists: BTreeMap<ImageId, Bytes>,
     /// The family's root, absolute.
     pub root: PathBuf,
     /// The builder that was asked for.
@@ -230,6 +233,10 @@ impl Effects for Real {
             .chain(with("is new", differences.added))
             .chain(with("is gone", differences.removed))
             .collect())
+    }
+
+    fn input_list(&self, image: &ImageId) -> Option<Bytes> {
+        self.lists.get(image).cloned()
     }
 
     async fn describe(

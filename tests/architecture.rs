@@ -85,7 +85,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "execute",
-        &["config", "domain", "facts", "plan", "record", "target"],
+        &["config", "domain", "facts", "inputs", "plan", "record", "target"],
     ),
     (
         "effects",

@@ -297,7 +297,7 @@ fn other_documents_describe_every_key_that_they_show() {
     let path = "docs/reference/json.md";
     let page = read(path);
     let shown = blocks(&page, "json");
-    assert_eq!(shown.len(), 5, "hash, release, status, doctor and init");
+    assert_eq!(shown.len(), 6, "hash, explain, release, status, doctor and init");
     for block in shown {
         every_key_is_described(path, &serde_json::from_str(block).unwrap());
     }

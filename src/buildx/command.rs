@@ -95,6 +95,10 @@ pub fn command(step: &BuildStep, base: Option<&str>, io: &BuildIo<'_>) -> Comman
 
     let mut labels = step.labels.clone();
     let mut annotations = step.annotations.clone();
+    if !io.attests {
+        // Annotations are lost there.
+        labels.extend(annotations.clone());
+    }
     if step.base.is_some()
         && let Some((name, digest)) = base.as_deref().and_then(|base| base.split_once('@'))
     {
@@ -417,6 +421,7 @@ mod tests {
             assert!(!words.iter().any(|word| word.starts_with(absent)), "{absent}");
         }
         assert!(words.contains(&format!("{BASE_DIGEST}={}", BASE.split_once('@').unwrap().1)));
+        assert!(words.contains(&"a=v".to_owned()), "the identity: {words:?}");
         assert!(words.iter().any(|word| word.ends_with(",push=true")), "{words:?}");
     }
 

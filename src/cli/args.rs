@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::domain::{Platform, Repository, TargetRef, VariantName, Version};
+use crate::domain::{ImageId, Platform, Repository, TargetRef, VariantName, Version};
 use crate::init::BaseImage;
 use crate::plan::Rebuild;
 use crate::report::{ColorMode, ProgressMode};
@@ -139,6 +139,8 @@ pub enum Command {
     Status,
     /// Show identities and what counts in them
     Hash(HashArgs),
+    /// Show what changed of each image since what its alias points at
+    Explain(ExplainArgs),
     /// Only build what is missing
     Build(BuildArgs),
     /// Only test what is built
@@ -300,6 +302,13 @@ pub struct HashArgs {
     /// What is no error otherwise
     #[command(flatten)]
     pub strictness: Strictness,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Only this image: base or variant/NAME
+    pub image: Option<ImageId>,
 }
 
 /// `build`.

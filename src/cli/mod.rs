@@ -6,6 +6,7 @@ mod ci;
 mod completions;
 mod describe;
 mod doctor;
+mod explain;
 mod failure;
 mod hash;
 mod help;
@@ -103,6 +104,7 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Promote(args) => promote::run(&session, args).await,
             Command::Status => status::run(&session).await,
             Command::Hash(args) => hash::run(&session, args).await,
+            Command::Explain(args) => explain::run(&session, args).await,
             Command::Build(args) => build::build(&session, args).await,
             Command::Smoke(args) => build::smoke(&session, args).await,
             Command::Describe(args) => describe::run(&session, args).await,

@@ -7,7 +7,7 @@ use crate::config::{self, Family, Overrides};
 use crate::credentials::{self, Credentials, PrivateConfig};
 use crate::describe::Page;
 use crate::digest_cache::DigestCache;
-use crate::domain::{ExitCode, Repository, TargetRef, Version};
+use crate::domain::{ExitCode, ImageId, Repository, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
@@ -15,13 +15,14 @@ use crate::facts::{BuilderFacts, Facts};
 use crate::gather::{Pins, World};
 use crate::inputs::dockerfile::Problem;
 use crate::inputs::{self, InputEntry, Request};
-use crate::plan::{Action, Options, Plan};
+use crate::plan::{Action, Options, Plan, PlanImage};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::smoke::Held;
 use crate::target::Place;
 use crate::target::layout::Layout;
 use crate::target::registry::{self, Observer, Registry, RetryNotice};
 use crate::versions::{self, Lock};
+use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -300,6 +301,7 @@ impl Session {
                     .collect()
             })
             .unwrap_or_default();
+        let lists = lists(&family, facts, &plan)?;
         let root = self.environment.directory().join(&family.root);
         let family = Arc::new(family);
         let effects = Arc::new(Real {
@@ -309,6 +311,7 @@ impl Session {
             root,
             files,
             digests: self.digests.clone(),
+            lists,
             builder: plan.builder.clone().or_else(|| self.builder().map(str::to_owned)),
             attests: plan.attests,
             environment,
@@ -417,6 +420,18 @@ impl Session {
     pub(super) fn is_json(&self) -> bool {
         self.global.output == OutputFormat::Json
     }
+}
+
+/// The lists of inputs that a plan publishes, as they are published.
+fn lists(family: &Family, facts: Option<&Facts>, plan: &Plan) -> Result<BTreeMap<ImageId, Bytes>, Failure> {
+    let wanted = plan.images.iter().filter(|planned| planned.inputs.is_some());
+    let list = |planned: &PlanImage| {
+        let image = family.image(&planned.image)?;
+        let fact = facts?.images.iter().find(|fact| fact.image == image.id)?;
+        Some(serde_json::to_vec(&fact.list(image.hash)).map(|bytes| (image.id.clone(), bytes.into())))
+    };
+    let lists: Result<_, serde_json::Error> = wanted.filter_map(list).collect();
+    lists.map_err(|error| Failure::new(ExitCode::Failed, format!("write a list of inputs: {error}")))
 }
 
 /// A folder that is written to while images are built must not be one of their inputs.

@@ -43,7 +43,15 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
         }),
         aliases: aliases.collect(),
     };
+    for collision in &facts.collisions {
+        session.warn(
+            &[vec![collision.to_string()], collision.hints()]
+                .concat()
+                .join("; "),
+        );
+    }
     if session.is_json() {
+        let warnings: Vec<_> = facts.collisions.iter().map(ToString::to_string).collect();
         let aliases: Vec<_> = status
             .aliases
             .iter()
@@ -53,7 +61,7 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
             |newest| json!({"version": newest.version, "state": newest.state, "updated": newest.updated}),
         );
         session.json(
-            &json!({"schema": 1, "repository": status.repository, "target": status.target, "newest": newest, "aliases": aliases}),
+            &json!({"schema": 1, "repository": status.repository, "target": status.target, "newest": newest, "aliases": aliases, "warnings": warnings}),
         )?;
     } else {
         session.stdout.write(&report::status(&status));

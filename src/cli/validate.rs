@@ -52,7 +52,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
     let mut facts = gather::gather(&validated, &options, &pins, &world).await?;
     Session::refuse_floats(args.strictness, &facts.floats)?;
     let mut plan = plan::plan(&validated, &facts, &options)?;
-    if let Some(base) = standing_base(session, &family, &plan).await {
+    if let Some(base) = standing_base(session, &family, &plan).await? {
         session.note(&format!("base: {base} stands, and is not built"));
         validated = plan::on_base(&validated, base);
         pins.plan = Some((facts.versions, facts.upstream));
@@ -83,13 +83,16 @@ fn registry(session: &Session, family: &Family) -> Registry {
 
 /// The base that this plan would build, where it stands in the family's registry already. `base-latest` does not count: it may be of other
 /// sources.
-async fn standing_base(session: &Session, family: &Family, plan: &Plan) -> Option<String> {
+async fn standing_base(session: &Session, family: &Family, plan: &Plan) -> Result<Option<String>, Failure> {
     let of_base = |step: &&Step| matches!(&step.action, Action::Build(build) if build.image == ImageId::Base);
     if !plan.steps.iter().any(|step| of_base(&step)) {
-        return None;
+        return Ok(None);
     }
-    let image = plan.images.iter().find(|image| image.image == ImageId::Base)?;
-    let platforms: Vec<Platform> = image
+    let planned = plan.images.iter().find(|image| image.image == ImageId::Base);
+    let (Some(planned), Some(image)) = (planned, family.base()) else {
+        return Ok(None);
+    };
+    let platforms: Vec<Platform> = planned
         .platforms
         .iter()
         .map(|there| there.platform.clone())
@@ -97,11 +100,19 @@ async fn standing_base(session: &Session, family: &Family, plan: &Plan) -> Optio
     let mut impatient = family.clone();
     impatient.retry.attempts = 1;
     let registry = registry(session, &impatient);
-    match gather::standing_base(&registry, family.work(), &image.identity, &platforms).await {
-        Ok(found) => found,
+    let work = family.work();
+    match gather::standing_base(&registry, work, image, &planned.identity, &platforms).await {
+        Ok(found) => Ok(found.map(|base| {
+            if let Some(warning) = base.warning {
+                session.warn(&warning);
+            }
+            base.reference
+        })),
+        // A release would be refused too.
+        Err(error) if error.exit_code() == ExitCode::Refused => Err(error.into()),
         Err(error) => {
             session.note(&format!("base: built from the working tree: {error}"));
-            None
+            Ok(None)
         }
     }
 }

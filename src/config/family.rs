@@ -116,6 +116,9 @@ pub struct Image {
     pub refresh: Refresh,
     /// An input that serves to change the identity by hand; empty for none.
     pub salt: String,
+    /// Whether the list of what counted in its identity is kept in the registry.
+    #[serde(default = "kept")]
+    pub publish_inputs: bool,
     /// Build options.
     pub build: Build,
     /// The platforms it is built for.
@@ -126,6 +129,11 @@ pub struct Image {
     pub aliases: Vec<Template>,
     /// The smoke test, where there is one.
     pub smoke: Option<Smoke>,
+}
+
+/// The default of `publish-inputs`.
+const fn kept() -> bool {
+    true
 }
 
 /// Format of the canonical list of inputs.

@@ -80,6 +80,12 @@ impl IdentityTags {
         Tag::derived(self.prefix.clone())
     }
 
+    /// `…-inputs`: the list of what counted in the identity.
+    #[must_use]
+    pub fn inputs(&self) -> Tag {
+        Tag::derived(format!("{}-inputs", self.prefix))
+    }
+
     /// `…-amd64`: the platform image, with what buildx wrapped around it.
     #[must_use]
     pub fn platform(&self, platform: &Platform) -> Tag {

@@ -82,6 +82,8 @@ mod tests {
         for text in [
             "base-0123456789ab",
             "base-0123456789ab-amd64",
+            "base-0123456789ab-inputs",
+            "variant-a-b-0123456789ab-inputs",
             "variant-a-b-0123456789ab-arm-v7-staging",
             "_release",
             "_release-v1",

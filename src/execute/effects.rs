@@ -5,6 +5,7 @@ use crate::plan::{BuildStep, SmokeStep};
 use crate::record::{Holder, Record};
 use crate::target::Target;
 use crate::target::registry::Observer;
+use bytes::Bytes;
 use std::future::Future;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -121,6 +122,9 @@ pub trait Effects: Send + Sync + 'static {
 
     /// Hashes the inputs of an image again, and names what is not as it was when the plan was made.
     fn changed_inputs(&self, image: &ImageId) -> impl Future<Output = Result<Vec<String>, String>> + Send;
+
+    /// The list of an image's inputs as it is kept beside the image, where it is to be published.
+    fn input_list(&self, image: &ImageId) -> Option<Bytes>;
 
     /// Makes the repository's page from this record, and tells `observer` of what is tried again. Gives what came of it and what is odd, or why it
     /// failed with what to do about it.

@@ -2,7 +2,7 @@
 
 use super::effects::{AttemptFailure, TestFailure};
 use crate::domain::ExitCode;
-use crate::plan::StepId;
+use crate::plan::{PlanError, StepId};
 use crate::target::TargetError;
 
 /// Why a step failed.
@@ -43,6 +43,15 @@ impl From<TargetError> for StepFailure {
     fn from(error: TargetError) -> Self {
         let mut failure = Self::new(error.exit_code(), error.to_string());
         failure.hints = error.hints;
+        failure
+    }
+}
+
+impl From<PlanError> for StepFailure {
+    /// What a plan would have refused came to be since it was made.
+    fn from(error: PlanError) -> Self {
+        let mut failure = Self::new(error.exit_code(), error.to_string());
+        failure.hints = error.hints();
         failure
     }
 }

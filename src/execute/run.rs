@@ -7,7 +7,7 @@ use super::scheduler::{self, Bounds, Ended, Lane};
 use super::state::State;
 use super::steps;
 use crate::config::Retry;
-use crate::domain::ExitCode;
+use crate::domain::{ExitCode, ImageId};
 use crate::plan::{Action, Plan, Step, StepId};
 use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
@@ -69,9 +69,17 @@ pub(super) struct Run<E> {
     pub(super) running: Mutex<Vec<StepId>>,
     pub(super) tags_checked: OnceCell<Result<(), StepFailure>>,
     pub(super) aliases_checked: OnceCell<Result<(), StepFailure>>,
+    /// What publishes the lists of inputs, beside the steps.
+    pub(super) lists: Mutex<BTreeMap<ImageId, tokio::task::JoinHandle<()>>>,
 }
 
 impl<E> Run<E> {
+    /// Says something odd that belongs to no step.
+    pub(super) fn warn(&self, message: String) {
+        self.state.lock().warnings.push(message.clone());
+        self.sink.event(&Event::Warning { step: None, message });
+    }
+
     /// Whether every step that counts was done.
     pub(super) fn all_well(&self) -> bool {
         let endings = lock(&self.endings);
@@ -163,6 +171,7 @@ pub async fn execute<E: Effects>(
         running: Mutex::default(),
         tags_checked: OnceCell::new(),
         aliases_checked: OnceCell::new(),
+        lists: Mutex::default(),
         plan: plan.clone(),
     });
     run.sink.event(&Event::Planned {
@@ -189,6 +198,7 @@ pub async fn execute<E: Effects>(
     let start = |step: &Step| one(run.clone(), step.clone());
     let skipped = |step: &Step, cause: Option<&StepId>| skip(&run, step, cause);
     scheduler::run(&plan.steps, bounds, &stop, lane, start, skipped).await;
+    steps::inputs::end(&run).await;
     let interrupted = cancel.is_cancelled();
     if interrupted {
         // It has something to say, however quickly all ended.
@@ -285,7 +295,12 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
     ended
 }
 
-async fn act<E: Effects>(run: &Run<E>, step: &Step, teller: &Teller<E>) -> Result<Done, StepFailure> {
+async fn act<E: Effects>(run: &Arc<Run<E>>, step: &Step, teller: &Teller<E>) -> Result<Done, StepFailure> {
+    match &step.action {
+        Action::Build(build) => steps::inputs::begin(run, &build.image, teller),
+        Action::Assemble(assemble) => steps::inputs::begin(run, &assemble.image, teller),
+        _ => {}
+    }
     match &step.action {
         Action::Build(build) => steps::build::build(run, build, teller).await,
         Action::Smoke(smoke) => steps::smoke::smoke(run, smoke, teller).await,

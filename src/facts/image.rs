@@ -1,7 +1,8 @@
 //! What is known of one image: its inputs, and what the registry holds of it.
 
+use crate::config::HashFormat;
 use crate::domain::{Digest, Identity, ImageId, Platform, SmokeIdentity};
-use crate::inputs::InputEntry;
+use crate::inputs::{self, Change, IdentityInputs, InputEntry, InputList, NamedValue};
 use crate::target::images::PlatformImage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +16,16 @@ pub struct ImageFacts {
     pub identity: Identity,
     /// The files that count in it.
     pub files: Vec<InputEntry>,
+    /// The path of the one that is the Dockerfile.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dockerfile: String,
+    /// Everything else that counts in it; of a `concat` base, what is known to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<NamedValue>,
+    /// What changed since the image that its alias points at. Only known where it is to be built, an alias stands, and the list of inputs of
+    /// what it points at was published; empty everywhere else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// References of images outside the family that its Dockerfile names and that are pinned, as written there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<String>,
@@ -42,6 +53,23 @@ impl ImageFacts {
             .and_then(|index| index.platforms.get(platform));
         index.or_else(|| self.platforms.get(platform).map(|fact| &fact.image))
     }
+
+    /// The list of its inputs, as it is published. `hash` says how its identity is computed.
+    #[must_use]
+    pub fn list(&self, hash: HashFormat) -> InputList {
+        let inputs = IdentityInputs {
+            files: self.files.clone(),
+            dockerfile: self.dockerfile.clone(),
+            values: self.values.clone(),
+        };
+        InputList::new(&self.image, self.identity, hash, inputs)
+    }
+
+    /// What changed, in a few words: `rootfs/etc/profile changed, 1 more`. `None` where it is not known.
+    #[must_use]
+    pub fn change(&self) -> Option<String> {
+        inputs::short(&self.changes)
+    }
 }
 
 /// What stands under a platform identity tag.
@@ -49,6 +77,9 @@ impl ImageFacts {
 pub struct PlatformFact {
     /// Digest under the tag: of the wrapper that buildx pushed, or of the bare manifest where it pushed none.
     pub tagged: Digest,
+    /// The full identity that it was built for; `None` where nothing says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// The platform image in it.
     #[serde(flatten)]
     pub image: PlatformImage,

@@ -4,7 +4,7 @@ use super::period::{is_refreshed, period};
 use super::records::{Records, records};
 use super::references::{Known, References};
 use super::upstream::{base_platforms, check_bases, upstream};
-use super::{GatherError, identities, probe, sources};
+use super::{GatherError, identities, lists, probe, sources};
 use crate::buildx;
 use crate::config::{Family, Image, VersionSource};
 use crate::digest_cache::DigestCache;
@@ -235,6 +235,7 @@ async fn without_builder<T: Target>(
         Some(probe::image(world.target, work, image, fact))
     });
     try_join_all(probes).await?;
+    lists::fill(family, &mut facts, options, &names, world.target).await;
     Ok((facts, references.bases))
 }
 

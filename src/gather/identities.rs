@@ -5,7 +5,7 @@ use super::period::period_of;
 use crate::config::{Family, HashFormat, Image, Template};
 use crate::domain::{Identity, ImageId};
 use crate::facts::{Facts, ImageFacts};
-use crate::inputs::{self, CanonicalList, Collected, IdentityInputs};
+use crate::inputs::{self, CanonicalList, Collected, IdentityInputs, NamedValue, ValueKind};
 use crate::plan::{Options, PlanError, publish_values};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
@@ -76,11 +76,15 @@ pub fn image_facts(
             continue;
         };
         let upstream = upstream.get(&image.id).map(Vec::as_slice).unwrap_or_default();
-        let identity = match image.hash {
+        let (identity, values) = match image.hash {
             HashFormat::Tree => {
-                canonical_list(family, image, files, upstream, facts, options, base.as_ref())?.identity()
+                let list = canonical_list(family, image, files, upstream, facts, options, base.as_ref())?;
+                (list.identity(), list.into_values())
             }
-            HashFormat::Concat => concat(family, image, facts, &mut warnings)?,
+            HashFormat::Concat => (
+                concat(family, image, facts, &mut warnings)?,
+                concat_values(image, facts)?,
+            ),
         };
         if image.id == ImageId::Base {
             base = Some(identity);
@@ -89,6 +93,9 @@ pub fn image_facts(
             image: image.id.clone(),
             identity,
             files: files.entries.clone(),
+            dockerfile: files.dockerfile.clone(),
+            values,
+            changes: Vec::new(),
             upstream: upstream.to_vec(),
             smoke: None,
             index: None,
@@ -119,6 +126,22 @@ pub(super) fn concat(
         .map_err(|error| GatherError::Input(image.id.clone(), error))?;
     warnings.extend(concat.blind.iter().map(ToString::to_string));
     Ok(concat.identity)
+}
+
+/// The values that count in a concat hash.
+pub(super) fn concat_values(image: &Image, facts: &Facts) -> Result<Vec<NamedValue>, GatherError> {
+    let versions: BTreeMap<String, String> = facts
+        .versions
+        .iter()
+        .map(|(name, resolved)| (name.clone(), resolved.version.clone()))
+        .collect();
+    let extra = extra(image, &versions)?.into_iter().enumerate();
+    let value = |(place, value): (usize, String)| NamedValue {
+        kind: ValueKind::Extra,
+        name: place.to_string(),
+        value,
+    };
+    Ok(extra.map(value).collect())
 }
 
 fn extra(image: &Image, versions: &BTreeMap<String, String>) -> Result<Vec<String>, GatherError> {

@@ -4,7 +4,9 @@
 mod all;
 mod base;
 mod error;
+mod explain;
 mod identities;
+mod lists;
 mod offline;
 mod period;
 mod probe;
@@ -15,8 +17,9 @@ mod standing;
 mod upstream;
 
 pub use all::{Pins, World, builder, gather};
-pub use base::standing_base;
+pub use base::{StandingBase, standing_base};
 pub use error::{DockerfileProblem, GatherError};
+pub use explain::{Against, Explained, Verdict, explain};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};
 #[cfg(test)]

@@ -9,8 +9,8 @@ use super::{GatherError, identities};
 use crate::config::{Family, HashFormat, Template, Upstream};
 use crate::domain::{Digest, Identity, ImageId, Period};
 use crate::facts::Facts;
-use crate::inputs::InputEntry;
 use crate::inputs::dockerfile::Problem;
+use crate::inputs::{Collected, IdentityInputs, InputEntry, InputList, NamedValue};
 use crate::plan::Options;
 use crate::target::Target;
 use crate::versions::Resolved;
@@ -31,6 +31,8 @@ pub struct HashedImage {
     pub files: Vec<InputEntry>,
     /// Everything that counts, as lines for people; empty where it was not asked for.
     pub explanation: String,
+    /// Everything that counts, as it is published; `None` where it was not asked for, or while something is open.
+    pub list: Option<InputList>,
 }
 
 /// All images as `hash` shows them.
@@ -97,6 +99,7 @@ pub async fn hash<T: Target>(
             unresolved,
             files: collected.entries.clone(),
             explanation: String::new(),
+            list: None,
         };
         if one.unresolved.is_empty() {
             let options = Options::default();
@@ -111,10 +114,12 @@ pub async fn hash<T: Target>(
                         &options,
                         base.as_ref(),
                     )?;
+                    let identity = list.identity();
+                    one.identity = Some(identity);
                     if explain {
                         one.explanation = list.explain();
+                        one.list = Some(published(image, collected, identity, list.into_values()));
                     }
-                    one.identity = Some(list.identity());
                 }
                 HashFormat::Concat => {
                     let paths = collected.entries.iter().flat_map(|entry| {
@@ -128,7 +133,12 @@ pub async fn hash<T: Target>(
                     if explain {
                         one.explanation = paths.collect();
                     }
-                    one.identity = Some(identities::concat(family, image, &facts, &mut hashed.warnings)?);
+                    let identity = identities::concat(family, image, &facts, &mut hashed.warnings)?;
+                    one.identity = Some(identity);
+                    if explain {
+                        let values = identities::concat_values(image, &facts)?;
+                        one.list = Some(published(image, collected, identity, values));
+                    }
                 }
             }
         }
@@ -138,6 +148,20 @@ pub async fn hash<T: Target>(
         hashed.images.push(one);
     }
     Ok(hashed)
+}
+
+fn published(
+    image: &crate::config::Image,
+    collected: &Collected,
+    identity: Identity,
+    values: Vec<NamedValue>,
+) -> InputList {
+    let inputs = IdentityInputs {
+        files: collected.entries.clone(),
+        dockerfile: collected.dockerfile.clone(),
+        values,
+    };
+    InputList::new(&image.id, identity, image.hash, inputs)
 }
 
 /// Names of versions and references that the identity of `image` waits for.

@@ -78,12 +78,14 @@ async fn platform_image<T: Target>(
     let Some(mut contents) = at(target, repository, digest, with_base).await? else {
         return Ok(None);
     };
+    let identity = contents.identity_of(target, repository, platform).await?;
     let found = contents.platforms.remove(platform);
     Ok(found.map(|image| {
         (
             platform.clone(),
             PlatformFact {
                 tagged: contents.digest,
+                identity,
                 image,
             },
         )

@@ -4,10 +4,12 @@ use super::all::alive;
 use super::records::{Records, records};
 use super::{GatherError, probe};
 use crate::config::Family;
-use crate::domain::{Digest, ImageId, PublicTag};
+use crate::domain::{Digest, IdentityTags, ImageId, PublicTag};
 use crate::facts::Facts;
+use crate::plan::{PlanError, check_identity};
 use crate::record::Record;
-use crate::target::Target;
+use crate::target::images::{contents, required};
+use crate::target::{Target, TargetError};
 use std::collections::BTreeMap;
 
 /// The record of `version` and the newest one, and what stands under the aliases and release tags that the record names: all that
@@ -56,6 +58,8 @@ pub struct StatusFacts {
     pub aliases: Vec<(PublicTag, ImageId)>,
     /// What stands under them; absent ones are left out.
     pub tags: BTreeMap<PublicTag, Digest>,
+    /// Identity tags of the newest release under which there is something of another identity now.
+    pub collisions: Vec<PlanError>,
 }
 
 /// Gathers what `status` shows.
@@ -90,15 +94,41 @@ pub async fn gather_status<T: Target>(family: &Family, target: &T) -> Result<Sta
             add(alias, &image.image);
         }
     }
-    let tags = probe::current_tags(
-        target,
-        &family.repository,
-        aliases.iter().map(|(alias, _)| alias.clone()),
-    )
-    .await?;
+    let (tags, collisions) = tokio::try_join!(
+        probe::current_tags(
+            target,
+            &family.repository,
+            aliases.iter().map(|(alias, _)| alias.clone()),
+        ),
+        collisions(family, newest.as_ref(), target)
+    )?;
     Ok(StatusFacts {
         newest,
         aliases,
         tags,
+        collisions,
     })
+}
+
+/// What no longer is what the newest release knows under its identity tags is read, and asked for its identity.
+async fn collisions<T: Target>(
+    family: &Family,
+    newest: Option<&Record>,
+    target: &T,
+) -> Result<Vec<PlanError>, TargetError> {
+    let repository = family.work();
+    let images = newest.into_iter().flat_map(|newest| &newest.images);
+    let checks = images.filter_map(|known| Some((known, family.image(&known.image)?)));
+    let checks = checks.map(|(known, image)| async move {
+        let tag = IdentityTags::new(&known.image, &known.identity).index();
+        let digest = match probe::current(target, repository, &tag).await? {
+            Some(digest) if Some(digest) != known.digest => digest,
+            _ => return Ok(None),
+        };
+        let raw = required(target, repository, digest).await?;
+        let found = contents(target, repository, &raw, false).await?.identity;
+        Ok::<_, TargetError>(check_identity(image, tag, known.identity, found).err())
+    });
+    let found = futures_util::future::try_join_all(checks).await?;
+    Ok(found.into_iter().flatten().collect())
 }

@@ -3,6 +3,7 @@
 //! This module reads files and writes none: digests that were computed before come from a [cache](crate::digest_cache), which is handed to it. It starts no process, asks no registry, and knows neither plans nor tags. All of it is synchronous: callers on
 //! an async runtime go through `spawn_blocking`.
 
+mod change;
 mod concat;
 pub mod dockerfile;
 mod dockerignore;
@@ -10,6 +11,7 @@ mod entry;
 mod error;
 mod hash;
 mod junk;
+mod list;
 mod pattern;
 mod place;
 mod reach;
@@ -18,11 +20,13 @@ mod tree;
 mod values;
 mod walk;
 
+pub use change::{Aspect, Change, ChangeWord, Subject, changes, short};
 pub use concat::{Blind, Concat, concat};
 pub use dockerignore::{BadPattern, Dockerignore, Inherited};
 pub use entry::{Differences, EntryKind, InputEntry};
 pub use error::InputError;
 pub use junk::{Junk, JunkLine};
+pub use list::{InputList, InvalidList, LIST_LIMIT, LIST_TYPE};
 pub use reach::reached;
 pub use request::Request;
 pub use tree::{CanonicalList, IdentityInputs, TREE_FORMAT};

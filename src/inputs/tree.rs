@@ -51,6 +51,12 @@ impl CanonicalList {
         }
     }
 
+    /// Everything in it but the files.
+    #[must_use]
+    pub fn into_values(self) -> Vec<NamedValue> {
+        self.values
+    }
+
     /// The bytes that are hashed.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {

@@ -19,6 +19,7 @@ fn image() -> Image {
         upstream: Upstream::Pin,
         refresh: Refresh::Never,
         salt: String::new(),
+        publish_inputs: true,
         build: Build::default(),
         platforms: vec![Platform::native()],
         tags: Vec::new(),

@@ -60,6 +60,9 @@ pub struct PlanImage {
     pub digest: Option<Digest>,
     /// Why it is built, completed or used again: one line.
     pub why: String,
+    /// The tag that the list of its inputs is kept under, where the plan makes something of it and the list may be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Tag>,
     /// Its platforms.
     pub platforms: Vec<PlanPlatform>,
     /// The release tags that it gets.

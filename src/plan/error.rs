@@ -1,7 +1,9 @@
 //! Why there is no plan.
 
 use crate::config::TagError;
-use crate::domain::{Digest, ExitCode, ImageId, Platform, PublicTag, TargetRef, VariantName, Version};
+use crate::domain::{
+    Digest, ExitCode, Identity, ImageId, Platform, PublicTag, Tag, TargetRef, VariantName, Version,
+};
 
 /// Why there is no plan. Everything here is found before anything is built or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +19,21 @@ pub enum PlanError {
         existing: Digest,
         /// What would be written: `is at sha256:…`, `would be built anew`.
         planned: String,
+    },
+    /// What stands under an identity tag was built for another identity, or nobody knows for which.
+    #[error("`{tag}` of {image} is the tag of identity {identity}, and what stands there {}", match found {
+        Some(found) => format!("is of identity {found}"),
+        None => "does not say of which identity it is".to_owned(),
+    })]
+    Collision {
+        /// The identity tag.
+        tag: Tag,
+        /// Of which image.
+        image: ImageId,
+        /// Its identity.
+        identity: Identity,
+        /// The identity of what stands there.
+        found: Option<Identity>,
     },
     /// Another release was begun and not ended.
     #[error("release `{version}` is unfinished: its record says `{state}`")]
@@ -156,6 +173,7 @@ impl PlanError {
     pub const fn exit_code(&self) -> ExitCode {
         match self {
             Self::WriteOnce { .. }
+            | Self::Collision { .. }
             | Self::Unfinished { .. }
             | Self::Alive { .. }
             | Self::UnknownAlias { .. }
@@ -182,6 +200,23 @@ impl PlanError {
                 "release tags are written once: give this release a new version".to_owned(),
                 "`--force` overwrites the tag; who has pulled it will not notice".to_owned(),
             ],
+            Self::Collision {
+                image,
+                identity,
+                found,
+                ..
+            } => {
+                let alike = found.is_some_and(|found| found.short() == identity.short());
+                let cause = if alike {
+                    "their first 12 digits are the same: give the image another identity with `salt`"
+                } else {
+                    "somebody put another image there, which splitbase never does: look who did"
+                };
+                vec![
+                    cause.to_owned(),
+                    format!("or build it anew in place of what stands there: `--rebuild {image}`"),
+                ]
+            }
             Self::Unfinished { version, .. } => vec![
                 format!("`splitbase release {version}` goes on with it"),
                 "`--force` sets it aside and goes on with this one".to_owned(),

@@ -84,6 +84,11 @@ impl ImageState<'_> {
             why: why
                 .or_else(|| self.assemble.clone())
                 .unwrap_or_else(|| "its inputs are unchanged".to_owned()),
+            inputs: self
+                .assemble
+                .as_ref()
+                .filter(|_| image.publish_inputs)
+                .map(|_| IdentityTags::new(&image.id, &self.fact.identity).inputs()),
             platforms: image
                 .platforms
                 .iter()
@@ -147,7 +152,7 @@ pub(super) fn decide<'a>(
                     image: image.id.clone(),
                     platform: platform.clone(),
                 })?;
-            reason_on_base(found, base)
+            reason_on_base(fact, found, base)
         } else {
             found.is_none().then(|| absent(fact))
         };
@@ -204,12 +209,16 @@ fn absent(fact: &ImageFacts) -> String {
     if fact.index.is_some() {
         "its index lacks this platform".to_owned()
     } else {
-        format!("nothing stands under identity {}", fact.identity.short())
+        fact.change()
+            .unwrap_or_else(|| format!("nothing stands under identity {}", fact.identity.short()))
     }
 }
 
-fn reason_on_base(found: Option<&PlatformImage>, base: &Decision<'_>) -> Option<String> {
+fn reason_on_base(fact: &ImageFacts, found: Option<&PlatformImage>, base: &Decision<'_>) -> Option<String> {
     let Some(found) = found else {
+        if let (None, Some(changed)) = (&fact.index, fact.change()) {
+            return Some(changed);
+        }
         return Some(match base.build {
             Some(_) => "its base is built".to_owned(),
             None => "nothing stands under its identity".to_owned(),

@@ -3,6 +3,7 @@
 //! Planning is pure: no file, network, clock, environment or process. See [`crate::facts`] for where its knowledge comes from.
 
 mod build_step;
+mod collision;
 mod compare;
 mod document;
 mod error;
@@ -18,6 +19,7 @@ mod step;
 mod validation;
 
 pub(crate) use build_step::{arguments, values as publish_values};
+pub use collision::check_identity;
 pub use compare::differences;
 pub use document::{Plan, PlanImage, PlanPlatform, PresenceWord, SCHEMA};
 pub use error::PlanError;

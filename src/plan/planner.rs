@@ -3,7 +3,7 @@
 use super::images::{Base, ImageState, decide};
 use super::publish::{self, Names};
 use super::{Action, AssembleStep, Goal, Options, Plan, PlanError, RecordStep, SCHEMA, Step, StepId};
-use super::{build_step, freshness, smoke_step};
+use super::{build_step, collision, freshness, smoke_step};
 use crate::config::{Family, Image};
 use crate::domain::{IdentityTags, ImageId, Platform};
 use crate::facts::{BuilderFacts, Facts, ImageFacts};
@@ -22,8 +22,11 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
     }
     let names = publish::names(family, &selected, options)?;
     let mut states: BTreeMap<ImageId, ImageState<'_>> = BTreeMap::new();
+    let mut warnings = facts.warnings.clone();
+    warnings.extend(facts.float_warnings());
     for image in &selected {
         let fact = fact_of(facts, image)?;
+        warnings.extend(collision::check(image, fact, options)?);
         let base = match (&image.base_arg, &family.base_image) {
             (None, _) => Base::None,
             (Some(_), None) => Base::Built(states.get(&ImageId::Base)),
@@ -52,8 +55,6 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
     if options.goal != Goal::Smoke {
         draft.assembles();
     }
-    let mut warnings = facts.warnings.clone();
-    warnings.extend(facts.float_warnings());
     if options.goal == Goal::Release {
         draft.publish(&mut warnings)?;
     }

@@ -77,6 +77,7 @@ pub fn plan_promotion(
             presence: PresenceWord::Present,
             digest: Some(digest),
             why: "the release stands".to_owned(),
+            inputs: None,
             platforms: Vec::new(),
             tags: image.tags.clone(),
             aliases: image.aliases.clone(),

@@ -260,6 +260,7 @@ fn plan_image(name: &str, byte: u8, presence: [PresenceWord; 2], why: &str) -> P
         presence: whole,
         digest: (whole == PresenceWord::Present).then(|| digest(byte)),
         why: why.to_owned(),
+        inputs: None,
         platforms,
         tags: Vec::new(),
         aliases: Vec::new(),

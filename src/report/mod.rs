@@ -8,6 +8,7 @@
 
 mod actions;
 mod doctor;
+mod explain;
 mod frame;
 mod github;
 mod json;
@@ -31,6 +32,7 @@ mod fixture;
 mod terminal;
 
 pub use doctor::{check, diagnosis};
+pub use explain::{Explanation, Finding, explanation};
 pub use github::{GithubError, Outputs, outputs_of_plan, outputs_of_report, publish};
 pub use json::{EVENT_SCHEMA, JsonLines};
 pub use live::Live;

@@ -39,6 +39,39 @@ pub struct Contents {
     pub identity: Option<Identity>,
     /// The platform images in it.
     pub platforms: BTreeMap<Platform, PlatformImage>,
+    /// The identities that the platform images themselves name, as far as their manifests were read.
+    read: BTreeMap<Digest, Option<Identity>>,
+}
+
+impl Contents {
+    /// The identity that the platform image in it was built for: what an index says holds for all of it, of a wrapper that says nothing the
+    /// platform image is asked, which may cost a request. `None` where nothing says it, or there is no such platform in it.
+    ///
+    /// # Errors
+    /// The manifest of the platform image could not be read.
+    pub async fn identity_of<T: Target>(
+        &self,
+        target: &T,
+        repository: &Repository,
+        platform: &Platform,
+    ) -> Result<Option<Identity>, TargetError> {
+        let Some(image) = self.platforms.get(platform).filter(|_| self.identity.is_none()) else {
+            return Ok(self.identity);
+        };
+        if let Some(known) = self.read.get(&image.digest()) {
+            return Ok(*known);
+        }
+        let raw = required(target, repository, image.digest()).await?;
+        let manifest: ImageManifest = parse(repository, &raw)?;
+        Ok(identity_in(&manifest.annotations, None))
+    }
+}
+
+fn identity_in(annotations: &BTreeMap<String, String>, config: Option<&ImageConfig>) -> Option<Identity> {
+    let text = annotations
+        .get(oci::IDENTITY)
+        .or_else(|| labels(config)?.get(oci::IDENTITY))?;
+    text.parse().ok()
 }
 
 /// Takes an index, a wrapper, or a bare manifest apart. `with_base` asks for the base that each platform image was built on, which
@@ -54,11 +87,8 @@ pub async fn contents<T: Target>(
 ) -> Result<Contents, TargetError> {
     if oci::is_index(&raw.media_type) {
         let index: Index = parse(repository, raw)?;
-        let identity = index
-            .annotations
-            .get(oci::IDENTITY)
-            .and_then(|text| text.parse().ok());
-        let mut platforms = BTreeMap::new();
+        let identity = identity_in(&index.annotations, None);
+        let (mut platforms, mut read) = (BTreeMap::new(), BTreeMap::new());
         for child in &index.manifests {
             let Some(platform) = child.image_platform() else {
                 continue;
@@ -72,7 +102,9 @@ pub async fn contents<T: Target>(
                 .get(oci::BASE_DIGEST)
                 .and_then(|text| text.parse().ok());
             if with_base && base.is_none() {
-                let manifest = required(target, repository, child.digest).await?;
+                let raw = required(target, repository, child.digest).await?;
+                let manifest: ImageManifest = parse(repository, &raw)?;
+                read.insert(child.digest, identity_in(&manifest.annotations, None));
                 base = base_of(target, repository, &manifest).await?;
             }
             let image = PlatformImage {
@@ -86,14 +118,12 @@ pub async fn contents<T: Target>(
             digest: raw.digest,
             identity,
             platforms,
+            read,
         });
     }
     let manifest: ImageManifest = parse(repository, raw)?;
     let config = config(target, repository, &manifest).await?;
-    let identity = manifest
-        .annotations
-        .get(oci::IDENTITY)
-        .and_then(|text| text.parse().ok());
+    let identity = identity_in(&manifest.annotations, Some(&config));
     let platform = Platform::from_parts(&config.os, &config.architecture, config.variant.as_deref());
     let base = if with_base {
         base_in(&manifest, Some(&config))
@@ -120,6 +150,7 @@ pub async fn contents<T: Target>(
         digest: raw.digest,
         identity,
         platforms: platform.map(|platform| (platform, image)).into_iter().collect(),
+        read: BTreeMap::from([(raw.digest, identity)]),
     })
 }
 
@@ -155,28 +186,28 @@ pub async fn layers<T: Target>(
 async fn base_of<T: Target>(
     target: &T,
     repository: &Repository,
-    raw: &RawManifest,
+    manifest: &ImageManifest,
 ) -> Result<Option<Digest>, TargetError> {
-    let manifest: ImageManifest = parse(repository, raw)?;
-    match base_in(&manifest, None) {
+    match base_in(manifest, None) {
         Some(base) => Ok(Some(base)),
-        // The classic image store drops annotations: there it is a label.
         None => Ok(base_in(
-            &manifest,
-            Some(&config(target, repository, &manifest).await?),
+            manifest,
+            Some(&config(target, repository, manifest).await?),
         )),
     }
 }
 
 fn base_in(manifest: &ImageManifest, config: Option<&ImageConfig>) -> Option<Digest> {
-    let labels = config
-        .and_then(|config| config.config.as_ref())
-        .and_then(|run| run.labels.as_ref());
     let text = manifest
         .annotations
         .get(oci::BASE_DIGEST)
-        .or_else(|| labels?.get(oci::BASE_DIGEST))?;
+        .or_else(|| labels(config)?.get(oci::BASE_DIGEST))?;
     text.parse().ok()
+}
+
+/// The classic image store drops annotations: there it is a label.
+fn labels(config: Option<&ImageConfig>) -> Option<&BTreeMap<String, String>> {
+    config?.config.as_ref()?.labels.as_ref()
 }
 
 async fn config<T: Target>(

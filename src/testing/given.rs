@@ -141,6 +141,9 @@ impl Given {
             image: image.id.clone(),
             identity: identity(&image.id.to_string()),
             files: Vec::new(),
+            dockerfile: String::new(),
+            values: Vec::new(),
+            changes: Vec::new(),
             upstream: Vec::new(),
             smoke: image
                 .smoke
@@ -217,8 +220,13 @@ impl Given {
             fact.receipts.insert(platform.clone(), made.digest());
         }
         let tagged = digest(&format!("wrapper of {}", made.digest()));
-        fact.platforms
-            .insert(platform, PlatformFact { tagged, image: made });
+        let identity = Some(fact.identity);
+        let made = PlatformFact {
+            tagged,
+            identity,
+            image: made,
+        };
+        fact.platforms.insert(platform, made);
         self
     }
 

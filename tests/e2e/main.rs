@@ -10,11 +10,13 @@
 )]
 
 mod classic;
+mod collision;
 mod commands;
 mod describe;
 mod dockerfiles;
 mod doctor;
 mod elsewhere;
+mod explain;
 mod failures;
 mod freshness;
 mod init;

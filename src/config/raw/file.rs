@@ -103,6 +103,8 @@ table! {
         "prereleases" prereleases: Prereleases,
         /// Whether `{version}` and `{revision}` may be written into images, which then change with every release. Default: `false`.
         "stamp-version" stamp_version: bool,
+        /// Whether the list of what counted in the identity of an image (paths, values, digests) is kept in the registry, for `explain`. Default: `true`.
+        "publish-inputs" publish_inputs: bool,
     }
 }
 

@@ -30,6 +30,8 @@ table! {
         "refresh" refresh: Refresh,
         /// Changing it changes the identity, and builds without cache.
         "salt" salt: String,
+        /// Whether the list of what counted in its identity is kept in the registry, for `explain`. Default: that of `[release]`.
+        "publish-inputs" publish_inputs: bool,
         /// Platforms. Default: those of the family.
         "platforms" platforms: Vec<Placed<Platform>>,
         /// Tags that move at the end of a release. Default: `["base-latest"]`.
@@ -65,6 +67,8 @@ table! {
         "upstream" upstream: Upstream,
         /// Changing it changes the identity, and builds without cache.
         "salt" salt: String,
+        /// Whether the list of what counted in its identity is kept in the registry, for `explain`. Default: that of `[release]`.
+        "publish-inputs" publish_inputs: bool,
         /// Platforms. Default: those of the family.
         "platforms" platforms: Vec<Placed<Platform>>,
         /// Release tags, written once. Default: `["{version}-{variant}"]`.

@@ -80,6 +80,7 @@ impl Resolver<'_, '_> {
             upstream: raw.upstream.value().copied().unwrap_or_default(),
             refresh: raw.refresh.value().copied().unwrap_or_default(),
             salt: raw.salt.value().cloned().unwrap_or_default(),
+            publish_inputs: self.publish_inputs([&raw.publish_inputs]),
             build,
             platforms,
             tags: Vec::new(),
@@ -185,6 +186,7 @@ impl Resolver<'_, '_> {
                 .map_or_else(Default::default, |upstream| upstream.value),
             refresh: Refresh::Never,
             salt: last(raws.map(|raw| &raw.salt)).map_or_else(String::new, |salt| salt.value.clone()),
+            publish_inputs: self.publish_inputs(raws.map(|raw| &raw.publish_inputs)),
             build,
             platforms,
             tags: self.tags(&id, repository.as_ref(), Kind::Release, &tags, claims),
@@ -193,6 +195,12 @@ impl Resolver<'_, '_> {
             repository,
             id,
         }
+    }
+
+    /// What the image says, or else what `[release]` says of all.
+    fn publish_inputs<'f>(&'f self, own: impl IntoIterator<Item = &'f Field<bool>>) -> bool {
+        let all = self.raw.release.value().map(|release| &release.publish_inputs);
+        last(all.into_iter().chain(own)).is_none_or(|publish| publish.value)
     }
 
     fn extra(&mut self, extra: Option<&Placed<Vec<Placed<Template>>>>) -> Vec<Template> {

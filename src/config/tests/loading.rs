@@ -182,6 +182,23 @@ fn defaults() {
 }
 
 #[test]
+fn who_says_whether_lists_of_inputs_are_published() {
+    let publish = |text: &str| -> Vec<bool> {
+        let family = family(text);
+        family.images.iter().map(|image| image.publish_inputs).collect()
+    };
+    assert_eq!(
+        publish("[base]\n[variants.a]\n[variants.b]\n"),
+        [true, true, true]
+    );
+    let text =
+        "[release]\npublish-inputs = false\n[base]\n[variants.a]\npublish-inputs = true\n[variants.b]\n";
+    assert_eq!(publish(text), [false, true, false]);
+    let text = "[base]\npublish-inputs = false\n[variant]\npublish-inputs = false\n[variants.a]\n[variants.b]\npublish-inputs = true\n";
+    assert_eq!(publish(text), [false, false, true]);
+}
+
+#[test]
 fn tables_add_to_each_other() {
     let family = family(
         r#"

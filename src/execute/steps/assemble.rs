@@ -5,7 +5,7 @@ use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
 use crate::domain::{Digest, ExitCode, Platform};
 use crate::facts::PlatformImage;
-use crate::plan::AssembleStep;
+use crate::plan::{AssembleStep, PlanError};
 use crate::target::images::{contents, required};
 use crate::target::oci::{self, Descriptor, Index};
 use crate::target::{Presence, RawManifest, Reference, Target};
@@ -29,7 +29,23 @@ pub(in super::super) async fn assemble<E: Effects>(
     let mut children = match there {
         Some(digest) => {
             let raw = required(target, &step.repository, digest).await?;
-            contents(target, &step.repository, &raw, false).await?.platforms
+            let there = contents(target, &step.repository, &raw, false).await?;
+            match (there.identity, step.extends == Some(digest)) {
+                (Some(found), _) if found == step.identity => there.platforms,
+                // The plan has looked at it, and knows that it is of the time before splitbase.
+                (None, true) => there.platforms,
+                // It is of another identity, and all of it is built anew.
+                (Some(_), true) => BTreeMap::new(),
+                (found, false) => {
+                    return Err(PlanError::Collision {
+                        tag: step.tag.clone(),
+                        image: step.image.clone(),
+                        identity: step.identity,
+                        found,
+                    }
+                    .into());
+                }
+            }
         }
         None => BTreeMap::new(),
     };

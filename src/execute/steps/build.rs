@@ -6,7 +6,7 @@ use super::super::run::{Done, Run, Teller};
 use crate::config::Sbom;
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::facts::PlatformImage;
-use crate::plan::BuildStep;
+use crate::plan::{BuildStep, PlanError};
 use crate::target::images::{Contents, contents, layers as manifest_layers, required};
 use crate::target::oci::{self, Descriptor};
 use crate::target::{FailureClass, Presence, RawManifest, Reference, Target};
@@ -281,10 +281,25 @@ async fn standing<E: Effects>(
         Presence::Unknown(error) => return Err(error.into()),
         Presence::Present(there) => contents(target, &step.repository, &there, base.is_some()).await?,
     };
-    let wanted = |theirs: &&PlatformImage| {
-        let same = theirs.digest() == ours.digest();
-        same || step.replaces != Some(theirs.digest()) && theirs.base == base
+    let Some(theirs) = there.platforms.get(&step.platform) else {
+        return Ok((Some(there.digest), None));
     };
-    let image = there.platforms.get(&step.platform).filter(wanted).cloned();
-    Ok((Some(there.digest), image))
+    let same = theirs.digest() == ours.digest();
+    let replaced = step.replaces == Some(theirs.digest());
+    if !same && !replaced {
+        let found = there
+            .identity_of(target, &step.repository, &step.platform)
+            .await?;
+        if found != Some(step.identity) {
+            return Err(PlanError::Collision {
+                tag: step.tag.clone(),
+                image: step.image.clone(),
+                identity: step.identity,
+                found,
+            }
+            .into());
+        }
+    }
+    let wanted = same || !replaced && theirs.base == base;
+    Ok((Some(there.digest), wanted.then(|| theirs.clone())))
 }

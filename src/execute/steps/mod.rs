@@ -3,6 +3,7 @@
 pub(super) mod assemble;
 pub(super) mod build;
 pub(super) mod describe;
+pub(super) mod inputs;
 pub(super) mod publish;
 pub(super) mod record;
 pub(super) mod smoke;

@@ -7,13 +7,9 @@ use super::super::scheduler::Ended;
 use crate::domain::{Digest, ExitCode, ImageId, Tag};
 use crate::plan::{Action, PlanImage, RecordStep};
 use crate::record::{ARTIFACT_TYPE, AliasPoint, Record, RecordAlias, RecordPlatform, RecordState};
-use crate::target::oci::{self, Descriptor, ImageManifest};
-use crate::target::{Presence, RawManifest, Reference, Target};
+use crate::target::{Presence, Reference, Target, artifact};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-
-/// The empty config of an artifact (OCI image specification, "Guidance for an empty descriptor").
-const EMPTY: &[u8] = b"{}";
 
 /// Writes the record in the state of `step`. *Publishing* is the barrier: it passes only when all is whole and tested.
 pub(in super::super) async fn record<E: Effects>(
@@ -206,33 +202,7 @@ fn aliases<E: Effects>(
 
 async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes) -> Result<Digest, StepFailure> {
     let (target, repository) = (run.effects.target(), run.plan.work());
-    let descriptor = |media_type: &str, digest, bytes: &[u8]| Descriptor {
-        media_type: media_type.to_owned(),
-        digest,
-        size: bytes.len() as u64,
-        platform: None,
-        annotations: BTreeMap::new(),
-    };
-    let layer = descriptor(ARTIFACT_TYPE, Digest::of(&bytes), &bytes);
-    let manifest = ImageManifest {
-        schema_version: 2,
-        media_type: oci::MANIFEST.to_owned(),
-        artifact_type: Some(ARTIFACT_TYPE.to_owned()),
-        config: descriptor("application/vnd.oci.empty.v1+json", Digest::of(EMPTY), EMPTY),
-        layers: vec![layer],
-        annotations: BTreeMap::new(),
-    };
-    let manifest = serde_json::to_vec(&manifest)
-        .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
-    let raw = RawManifest {
-        digest: Digest::of(&manifest),
-        media_type: oci::MANIFEST.to_owned(),
-        bytes: manifest.into(),
-    };
-    tokio::try_join!(
-        target.put_blob(repository, bytes),
-        target.put_blob(repository, Bytes::from_static(EMPTY))
-    )?;
+    let raw = artifact::store(target, repository, ARTIFACT_TYPE, bytes).await?;
     // The record itself first: whoever reads the newest must find the one that it names.
     target.put_manifest(repository, tag, &raw).await?;
     target

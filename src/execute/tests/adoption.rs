@@ -161,3 +161,29 @@ async fn what_cannot_be_asked_is_not_taken_for_absent() {
     assert_eq!(report.exit_code, 5);
     assert_eq!(world.published(), Vec::<String>::new());
 }
+
+/// Somebody put an image of another identity under the tag while this one was built.
+#[tokio::test(start_paused = true)]
+async fn an_image_of_another_identity_is_not_adopted() {
+    for identity in [Some("another"), None] {
+        let world = World::new(SMALL);
+        let plan = world.given.plan();
+        let base = step(&plan, BASE);
+        let mut other = base.clone();
+        other.annotations.clear();
+        if let Some(identity) = identity {
+            let identity = crate::testing::given::identity(identity).to_string();
+            other
+                .annotations
+                .insert(crate::target::oci::IDENTITY.to_owned(), identity);
+        }
+        let theirs = other_builder(&world, &other, None);
+        let report = world.run(plan).await;
+        assert_eq!(report.exit_code, 7, "{}", messages(&report));
+        assert!(messages(&report).contains(&base.identity.to_string()));
+        assert_eq!(world.attempts(ONLY), []);
+        let there = world.fake.target.index(base.tag.as_str());
+        assert_eq!(there.manifests[0].digest, theirs.digest, "it is left as it is");
+        assert_eq!(world.published(), [""; 0]);
+    }
+}

@@ -1,9 +1,20 @@
 //! The index: a function of its platform images and its identity.
 
 use super::world::{World, image, messages, wrapper};
+use crate::domain::Identity;
 use crate::plan::{Action, StepId};
-use crate::target::oci::ATTESTS;
-use crate::testing::given::{DEVBOX, SMALL, id};
+use crate::target::RawManifest;
+use crate::target::oci::{ATTESTS, IDENTITY, Index};
+use crate::testing::given::{DEVBOX, SMALL, id, identity};
+
+/// An index with an identity.
+fn marked(raw: &RawManifest, identity: &Identity) -> RawManifest {
+    let mut index: Index = serde_json::from_slice(&raw.bytes).unwrap();
+    index
+        .annotations
+        .insert(IDENTITY.to_owned(), identity.to_string());
+    RawManifest::new(serde_json::to_vec(&index).unwrap()).unwrap()
+}
 
 #[tokio::test(start_paused = true)]
 async fn holds_the_images_that_were_tested_and_their_attestations() {
@@ -113,7 +124,7 @@ async fn keeps_a_platform_that_was_joined_since_the_plan_was_made() {
     let tag = assemble("base").tag;
     let theirs = world.fake.target.with(|content| {
         let image = image(content, &other, None, 0);
-        let wrapped = wrapper(content, &other, &image);
+        let wrapped = marked(&wrapper(content, &other, &image), &other.identity);
         content.put(&tag, &wrapped);
         image.digest
     });
@@ -124,4 +135,37 @@ async fn keeps_a_platform_that_was_joined_since_the_plan_was_made() {
         "{children:?}"
     );
     assert_eq!(children.len(), 4);
+}
+
+/// What came under the identity tag since the plan was made is of another identity, or says nothing of it.
+#[tokio::test(start_paused = true)]
+async fn is_not_written_in_place_of_what_is_of_another_identity() {
+    for found in [Some(identity("another")), None] {
+        let world = World::new(SMALL);
+        let plan = world.given.plan();
+        let build = plan.steps.iter().find_map(|step| match &step.action {
+            Action::Build(build) => Some((**build).clone()),
+            _ => None,
+        });
+        let (build, tag) = (build.unwrap(), plan.images[0].tag.clone());
+        let theirs = world.fake.target.with(|content| {
+            let image = image(content, &build, None, 7);
+            let mut wrapped = wrapper(content, &build, &image);
+            if let Some(found) = &found {
+                wrapped = marked(&wrapped, found);
+            }
+            content.put(&tag, &wrapped);
+            wrapped.digest
+        });
+        let report = world.run(plan).await;
+        assert_eq!(report.exit_code, 7, "{}", messages(&report));
+        let message = messages(&report);
+        let said = found.map_or_else(|| "does not say".to_owned(), |found| found.to_string());
+        assert!(
+            message.contains(&said) && message.contains(&build.identity.to_string()),
+            "{message}"
+        );
+        assert_eq!(world.fake.target.tag(tag.as_str()), Some(theirs));
+        assert_eq!(world.published(), [""; 0]);
+    }
 }

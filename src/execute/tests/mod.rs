@@ -5,6 +5,7 @@ mod attempts;
 mod describing;
 mod elsewhere;
 mod indexes;
+mod lists;
 mod publishing;
 mod records;
 mod scale;

@@ -54,6 +54,8 @@ pub(super) struct Fake {
     pub(super) pauses: Mutex<Vec<Duration>>,
     /// Builds and tests that run now, and the most that ever did.
     pub(super) load: Mutex<(usize, usize)>,
+    /// The lists of inputs that are to be published.
+    pub(super) lists: Mutex<BTreeMap<ImageId, bytes::Bytes>>,
     /// Makes the builds of another run other ones.
     pub(super) nonce: Mutex<u32>,
 }
@@ -251,6 +253,10 @@ impl Effects for Fake {
             }
         })
         .await
+    }
+
+    fn input_list(&self, image: &ImageId) -> Option<bytes::Bytes> {
+        self.lists.lock().unwrap().get(image).cloned()
     }
 
     async fn changed_inputs(&self, image: &ImageId) -> Result<Vec<String>, String> {

@@ -118,7 +118,7 @@ impl Made {
                     .collect();
                 fact.index = Some(crate::facts::IndexFact {
                     digest: digest(&format!("{name} {platforms:?}")),
-                    identity: None,
+                    identity: Some(fact.identity),
                     platforms,
                 });
             }

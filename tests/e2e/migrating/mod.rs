@@ -77,6 +77,11 @@ fn e2e_migrating_a_team_moves_over_without_building_its_base() {
     let plan = splitbase.json(&["plan", "v1.1.0", "--no-promote"]);
     let base = &plan["images"][0];
     assert_eq!(base["presence"], "present", "{base}");
+    let warnings = plan["warnings"].to_string();
+    assert!(
+        warnings.contains("does not say of which identity it is"),
+        "{warnings}"
+    );
     assert_eq!(before[base["tag"].as_str().unwrap()], before["base-latest"]);
 
     // The first release beside the pipeline: its aliases stay where they are, its caches are read.
