@@ -1,7 +1,6 @@
 //! The executor's effects for real: buildx, smoke tests, the registry, the clock.
 
 use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry};
-use crate::clock;
 use crate::config::Family;
 use crate::describe::{DescribeError, Page};
 use crate::domain::{Digest, ExitCode, ImageId};
@@ -14,7 +13,7 @@ use crate::record::{Holder, Record};
 use crate::smoke::{self, Held, Loading, SmokeOptions};
 use crate::target::layout::Archive;
 use crate::target::registry::Observer;
-use crate::target::{Place, TargetError};
+use crate::target::{Place, Target as _, TargetError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -246,7 +245,7 @@ impl Effects for Real {
     }
 
     fn now(&self) -> jiff::Timestamp {
-        clock::now()
+        self.target.time()
     }
 
     fn holder(&self) -> Option<Holder> {

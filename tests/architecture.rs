@@ -83,7 +83,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "execute",
-        &["config", "domain", "facts", "plan", "record", "target"],
+        &["config", "domain", "facts", "gather", "plan", "record", "target"],
     ),
     (
         "effects",

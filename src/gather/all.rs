@@ -12,7 +12,7 @@ use crate::facts::BuilderFacts;
 use crate::facts::Facts;
 use crate::holder;
 use crate::inputs::{Collected, InputEntry};
-use crate::plan::{Goal, Options, PlanError, publish};
+use crate::plan::{GIVEN_UP, Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
 use crate::target::Target;
@@ -165,6 +165,7 @@ async fn without_builder<T: Target>(
     let Records {
         own: record,
         newest,
+        newest_digest,
         mark,
         ..
     } = records;
@@ -178,8 +179,11 @@ async fn without_builder<T: Target>(
         tags,
         alive: alive(record.as_ref()),
         other_alive: alive(newest.as_ref()),
+        recent: recent(record.as_ref(), world.target.time()),
         record,
         newest,
+        newest_digest,
+        named: BTreeMap::new(),
         revision,
         warnings: versions
             .values()
@@ -188,6 +192,15 @@ async fn without_builder<T: Target>(
             .collect(),
         versions,
     };
+    if options.goal == Goal::Release && !options.adopt && !options.no_promote {
+        facts.named = Box::pin(super::recovery::named(
+            world.target,
+            family,
+            &facts,
+            &names.aliases,
+        ))
+        .await?;
+    }
     let known = Known {
         versions: &facts.versions,
         version: options.version.as_ref(),
@@ -359,6 +372,18 @@ fn still_meant(pinned: &Resolved, source: &VersionSource) -> bool {
         .iter()
         .any(|given| given.word() == pinned.source);
     by_hand || pinned.source == versions::source_text(source)
+}
+
+/// How many seconds ago a record was written that is unfinished, if that is less than ten minutes and nothing tells that its run has ended.
+pub(super) fn recent(record: Option<&Record>, now: jiff::Timestamp) -> Option<u64> {
+    let record = record.filter(|record| record.state.is_unfinished() && !record.ended)?;
+    if record.holder.as_ref().is_some_and(holder::has_ended) {
+        return None;
+    }
+    let seconds = now.as_second().saturating_sub(record.updated.as_second());
+    // A clock that is behind makes it no older.
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    (seconds < GIVEN_UP).then_some(seconds)
 }
 
 /// The process on this machine that is making the release of this record right now.

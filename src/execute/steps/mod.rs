@@ -2,7 +2,9 @@
 
 pub(super) mod assemble;
 pub(super) mod build;
+mod claim;
 pub(super) mod describe;
 pub(super) mod publish;
 pub(super) mod record;
 pub(super) mod smoke;
+pub(super) mod withdraw;

@@ -13,6 +13,7 @@ mod presence;
 mod push;
 mod reach;
 mod retry;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -83,6 +84,8 @@ struct Inner {
     copies: Semaphore,
     /// Uncompressed size of each layer.
     sizes: OnceMap<Digest, u64>,
+    /// What time a registry told last, and when.
+    heard: Mutex<Option<(jiff::Timestamp, tokio::time::Instant)>>,
 }
 
 /// Values that are found out once; whoever else asks meanwhile waits. Failures are not kept.
@@ -117,6 +120,7 @@ impl Registry {
             brought: Mutex::default(),
             copies: Semaphore::new(copy::COPIES),
             sizes: Mutex::default(),
+            heard: Mutex::default(),
         }))
     }
 
@@ -212,5 +216,22 @@ impl Target for Registry {
         manifest: &RawManifest,
     ) -> Result<(), TargetError> {
         self.write_tag(repository, tag, manifest).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<crate::domain::Tag>, TargetError> {
+        self.list_tags(repository).await
+    }
+
+    async fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &crate::domain::Tag,
+        seen: Digest,
+    ) -> Result<bool, TargetError> {
+        self.remove_tag(repository, tag, seen).await
+    }
+
+    fn time(&self) -> jiff::Timestamp {
+        self.told_time().unwrap_or_else(crate::clock::now)
     }
 }
