@@ -89,7 +89,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "effects",
         &[
             "buildx",
-            "clock",
             "config",
             "describe",
             "domain",

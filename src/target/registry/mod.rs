@@ -215,7 +215,17 @@ impl Target for Registry {
         tag: &crate::domain::Tag,
         manifest: &RawManifest,
     ) -> Result<(), TargetError> {
-        self.write_tag(repository, tag, manifest).await
+        self.write_tag(repository, tag, manifest, None).await
+    }
+
+    async fn put_manifest_if(
+        &self,
+        repository: &Repository,
+        tag: &crate::domain::Tag,
+        manifest: &RawManifest,
+        seen: Option<Digest>,
+    ) -> Result<(), TargetError> {
+        self.write_tag(repository, tag, manifest, Some(seen)).await
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<crate::domain::Tag>, TargetError> {
