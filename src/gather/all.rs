@@ -391,3 +391,37 @@ pub(super) fn alive(record: Option<&Record>) -> Option<u32> {
     let record = record.filter(|record| record.state.is_unfinished())?;
     holder::alive(record.holder.as_ref()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Holder;
+    use crate::testing::given::{DEVBOX, Given};
+
+    #[test]
+    fn an_unfinished_record_counts_as_alive_for_ten_minutes() {
+        let now = jiff::Timestamp::from_second(1_700_000_000).unwrap();
+        let mut record = Given::new(DEVBOX).plan().record.unwrap();
+        let ago = |seconds: i64| jiff::Timestamp::from_second(1_700_000_000 - seconds).unwrap();
+        for (seconds, expected) in [(0, Some(0)), (599, Some(599)), (600, None), (-30, Some(0))] {
+            record.updated = ago(seconds);
+            assert_eq!(recent(Some(&record), now), expected, "{seconds}");
+        }
+        record.updated = ago(5);
+        let own = holder::own().unwrap();
+        // Of this machine, and gone.
+        record.holder = Some(Holder {
+            process: std::os::unix::process::parent_id(),
+            started: 1,
+            ..own
+        });
+        assert_eq!(recent(Some(&record), now), None);
+        record.holder.as_mut().unwrap().boot = "another machine".to_owned();
+        assert_eq!(recent(Some(&record), now), Some(5));
+        record.ended = true;
+        assert_eq!(recent(Some(&record), now), None);
+        record.ended = false;
+        record.state = RecordState::Done;
+        assert_eq!(recent(Some(&record), now), None);
+    }
+}

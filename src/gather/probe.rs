@@ -148,8 +148,7 @@ pub(super) async fn current<T: Target>(
     repository: &Repository,
     tag: &Tag,
 ) -> Result<Option<Digest>, TargetError> {
-    let reference = Reference::from(tag);
-    match target.resolve(repository, &reference).await {
+    match target.resolve(repository, &Reference::from(tag)).await {
         Presence::Present(digest) => Ok(Some(digest)),
         Presence::Absent => Ok(None),
         Presence::Unknown(error) => Err(error),

@@ -123,6 +123,64 @@ fn e2e_races_one_version_of_two_sources_between_look_and_write() {
     race(["v1.0.0", "v1.0.0"], "_release");
 }
 
+/// Somebody who knows nothing of splitbase moves an alias when all of them have just moved.
+#[test]
+fn e2e_races_a_foreign_writer_is_found_and_the_others_are_put_back() {
+    let registry = Registry::start();
+    let reference = format!("{}/e2e/fam:v1.1.0", registry.address());
+    let armed = Arc::new(AtomicUsize::new(0));
+    let arm = armed.clone();
+    // How often each alias was looked at since it was put.
+    let looks = std::sync::Mutex::new(BTreeMap::new());
+    let proxy = Proxy::start(registry.address(), move |request| {
+        if arm.load(Ordering::SeqCst) == 0 || !request.is_ours() {
+            return Fault::Pass;
+        }
+        let is = |alias: &&str| request.path.ends_with(&format!("/manifests/{alias}"));
+        if let Some(alias) = ALIASES.into_iter().find(is) {
+            let mut looks = looks.lock().unwrap();
+            if request.method == "PUT" {
+                looks.insert(alias, 0);
+            } else if let Some(count) = looks.get_mut(alias) {
+                *count += 1;
+                let again = *count == 2;
+                if again && looks.values().sum::<i32>() == 4 {
+                    // All were read back, and this is the first that is looked at once more; the others wait here.
+                    crate::support::program("crane", &["tag", &reference, "latest-omos"]);
+                }
+            }
+        }
+        Fault::Pass
+    });
+    let family = checkout(proxy.address());
+    let splitbase = family.splitbase();
+    splitbase.ok(&["release", "v1.0.0"]);
+    let before = family.public_tags(&registry);
+    family.append("marker", "more\n");
+    splitbase.ok(&["build"]);
+    armed.store(1, Ordering::SeqCst);
+    let run = splitbase.run(&["release", "v1.1.0"]).expect(7);
+    armed.store(0, Ordering::SeqCst);
+    run.says("alias `latest-omos` was moved to sha256:")
+        .says("alias `latest` was put back to")
+        .says("alias `base-latest` was put back to")
+        .says("alias `latest-omos` is at");
+    let after = family.public_tags(&registry);
+    assert_eq!(after["latest"], before["latest"]);
+    assert_eq!(after["base-latest"], before["base-latest"]);
+    assert_eq!(after["latest-omos"], after["v1.1.0"], "theirs stays");
+    assert_eq!(family.record(&registry, "v1.1.0")["state"], "not-promoted");
+    // It is nobody's release: `promote` takes it over when told.
+    splitbase
+        .run(&["promote", "v1.1.0", "--yes"])
+        .expect(7)
+        .says("--adopt");
+    splitbase.ok(&["promote", "v1.1.0", "--yes", "--adopt"]);
+    let after = family.public_tags(&registry);
+    assert_eq!(after["latest-omos"], after["v1.1.0-omos"]);
+    assert_eq!(after["latest"], after["v1.1.0"]);
+}
+
 /// As often as it takes to see what a machine does by itself.
 const FREE: usize = 50;
 

@@ -28,6 +28,7 @@ use crate::target::{Presence, RawManifest, Reference, Target, TargetError, oci};
 use auth::Auth;
 use bytes::Bytes;
 use http::Http;
+use push::Before;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -215,7 +216,7 @@ impl Target for Registry {
         tag: &crate::domain::Tag,
         manifest: &RawManifest,
     ) -> Result<(), TargetError> {
-        self.write_tag(repository, tag, manifest, None).await
+        self.write_tag(repository, tag, manifest, Before::Unknown).await
     }
 
     async fn put_manifest_if(
@@ -225,7 +226,7 @@ impl Target for Registry {
         manifest: &RawManifest,
         seen: Option<Digest>,
     ) -> Result<(), TargetError> {
-        self.write_tag(repository, tag, manifest, Some(seen)).await
+        self.write_tag(repository, tag, manifest, Before::Was(seen)).await
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<crate::domain::Tag>, TargetError> {

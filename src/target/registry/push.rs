@@ -17,15 +17,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long to wait where what is read is neither what was written nor what stood there before: a stale read is hardly that.
 const FOREIGN: Duration = Duration::from_secs(2);
 
+/// What stood under a tag before it was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Before {
+    /// This, or nothing.
+    Was(Option<Digest>),
+    /// Nobody looked.
+    Unknown,
+}
+
 impl Registry {
-    /// PUT, then HEAD until the tag reads as what was written: a read straight after a write may give the old value or a 500. `seen` is what stood there
-    /// before, where that is known.
+    /// PUT, then HEAD until the tag reads as what was written: a read straight after a write may give the old value or a 500. `before` is what stood there,
+    /// where that is known.
     pub(super) async fn write_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
         manifest: &RawManifest,
-        seen: Option<Option<Digest>>,
+        before: Before,
     ) -> Result<(), TargetError> {
         let operation = Operation::write(repository, format_args!("`{tag}`"));
         if Digest::of(&manifest.bytes) != manifest.digest {
@@ -38,7 +47,7 @@ impl Registry {
         };
         self.retrying(|| async { self.checked(&operation, &request).await.map(drop) })
             .await?;
-        self.read_back(repository, tag, manifest.digest, seen).await
+        self.read_back(repository, tag, manifest.digest, before).await
     }
 
     async fn read_back(
@@ -46,7 +55,7 @@ impl Registry {
         repository: &Repository,
         tag: &Tag,
         written: Digest,
-        seen: Option<Option<Digest>>,
+        before: Before,
     ) -> Result<(), TargetError> {
         let operation = Operation::on(repository, format!("read back `{tag}` of `{repository}`"), true);
         let reference = Reference::from(tag);
@@ -65,7 +74,7 @@ impl Registry {
             let failed = match read {
                 Ok(digest) if digest == written => return Ok(()),
                 Ok(digest) => {
-                    if seen.is_some_and(|seen| seen != Some(digest)) {
+                    if matches!(before, Before::Was(seen) if seen != Some(digest)) {
                         deadline = deadline.min(began + FOREIGN);
                     }
                     let reason = format!(
