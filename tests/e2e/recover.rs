@@ -15,7 +15,7 @@ const VARIANTS: [&str; 2] = ["base", "omos"];
 struct Killed {
     registry: Registry,
     family: Family,
-    killed: Run,
+    run: Run,
 }
 
 /// `deletes`: whether the registry deletes tags. Debian's does not, so that the proxy takes the tag out of the registry's storage then.
@@ -47,12 +47,12 @@ fn killed(deletes: bool) -> Killed {
     family.splitbase().ok(&["build"]);
     let running = family.splitbase().start(&["release", "v1.1.0"]);
     process.store(i32::try_from(running.id()).unwrap(), Ordering::SeqCst);
-    let killed = running.wait().expect(137);
+    let run = running.wait().expect(137);
     assert_eq!(family.record(&registry, "v1.1.0")["state"], "publishing");
     Killed {
         registry,
         family,
-        killed,
+        run,
     }
 }
 
@@ -147,7 +147,7 @@ fn e2e_recover_undoes_what_was_cut_off() {
         let again = splitbase.ok(&["release", "v1.1.0"]);
         assert_eq!(again.builds(), [""; 0]);
         it.stands("v1.1.0");
-        assert_eq!(built(&again), built(&it.killed));
+        assert_eq!(built(&again), built(&it.run));
     }
 }
 
