@@ -1,7 +1,6 @@
 //! The executor's effects for real: buildx, smoke tests, the registry, the clock.
 
 use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry};
-use crate::clock;
 use crate::config::Family;
 use crate::describe::{DescribeError, Page};
 use crate::digest_cache::DigestCache;
@@ -15,7 +14,7 @@ use crate::record::{Holder, Record};
 use crate::smoke::{self, Held, Loading, SmokeOptions};
 use crate::target::layout::Archive;
 use crate::target::registry::Observer;
-use crate::target::{Place, TargetError};
+use crate::target::{Place, Target as _, TargetError};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -262,7 +261,7 @@ impl Effects for Real {
     }
 
     fn now(&self) -> jiff::Timestamp {
-        clock::now()
+        self.target.time()
     }
 
     fn holder(&self) -> Option<Holder> {

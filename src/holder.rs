@@ -23,6 +23,13 @@ pub fn alive(holder: &Holder) -> Option<u32> {
     (here && started(holder.process)? == holder.started).then_some(holder.process)
 }
 
+/// Whether the process that `holder` names was one of this machine, in this boot, and is gone.
+#[must_use]
+pub fn has_ended(holder: &Holder) -> bool {
+    let here = boot().is_some_and(|boot| boot == holder.boot) && holder.process != std::process::id();
+    here && started(holder.process) != Some(holder.started)
+}
+
 /// The boot id with the process namespace: ids of processes mean something only within both.
 fn boot() -> Option<String> {
     let boot = read("/proc/sys/kernel/random/boot_id")?;

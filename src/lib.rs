@@ -1,4 +1,6 @@
 //! Releases of families of container images: see `docs/architecture.md`.
+// The types of nested futures: a release in a command, requests in a release, retries in a request.
+#![recursion_limit = "256"]
 
 pub mod buildx;
 pub mod ci;

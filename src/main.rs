@@ -1,4 +1,6 @@
 //! The `splitbase` program.
+// As in the library, whose generic functions are compiled here.
+#![recursion_limit = "256"]
 
 use splitbase::{cli, environment::Environment};
 use std::process::ExitCode;

@@ -24,6 +24,8 @@ pub enum RecordState {
     NotPromoted,
     /// It ended before anything was published; a later run of the same version goes on with its pins.
     Failed,
+    /// It was taken back: its aliases are where they were, its release tags are gone where the target deletes tags.
+    Undone,
 }
 
 impl RecordState {
@@ -31,6 +33,25 @@ impl RecordState {
     #[must_use]
     pub const fn is_unfinished(self) -> bool {
         matches!(self, Self::Planned | Self::Publishing)
+    }
+
+    /// Whether all of its release tags stand.
+    #[must_use]
+    pub const fn stands(self) -> bool {
+        matches!(self, Self::Done | Self::NotPromoted)
+    }
+
+    /// The word for it, as in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Publishing => "publishing",
+            Self::Done => "done",
+            Self::NotPromoted => "not-promoted",
+            Self::Failed => "failed",
+            Self::Undone => "undone",
+        }
     }
 }
 
@@ -69,8 +90,41 @@ pub struct RecordAlias {
     pub alias: PublicTag,
     /// Where it pointed before.
     pub old: Option<Digest>,
+    /// The release that it stood for before, where records knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Version>,
     /// Where it points after.
     pub new: Option<Digest>,
+}
+
+/// A release tag or alias on its way from one digest to another; `None` is no tag at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordMove {
+    /// The release tag or alias.
+    pub tag: PublicTag,
+    /// Where it was.
+    pub old: Option<Digest>,
+    /// Where it is to be.
+    pub new: Option<Digest>,
+    /// For an alias: the release that it stood for, where records knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_version: Option<Version>,
+    /// For an alias: the release that it is to stand for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_version: Option<Version>,
+}
+
+/// What was decided at the barrier. It is all that is needed to finish it, or to take it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The state of the release before.
+    pub before: RecordState,
+    /// The state that it is to have.
+    pub goal: RecordState,
+    /// The release tags that are written.
+    pub tags: Vec<RecordMove>,
+    /// The aliases that are moved.
+    pub aliases: Vec<RecordMove>,
 }
 
 /// Which release an alias is known to point at.
@@ -140,6 +194,9 @@ pub struct Record {
     /// Who last wrote it.
     #[serde(default)]
     pub holder: Option<Holder>,
+    /// Whether the run that left it unfinished has said that it ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
     /// The commit that the sources were at.
     #[serde(default)]
     pub revision: Option<String>,
@@ -161,6 +218,9 @@ pub struct Record {
     pub left_out: Vec<ImageId>,
     /// The aliases that it moves.
     pub aliases: Vec<RecordAlias>,
+    /// What is being written, while it is *publishing*.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
     /// Which release each alias of the family is known to point at, carried on from record to record.
     #[serde(default)]
     pub points: BTreeMap<PublicTag, AliasPoint>,

@@ -85,13 +85,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "execute",
-        &["config", "domain", "facts", "inputs", "plan", "record", "target"],
+        &[
+            "config", "domain", "facts", "gather", "inputs", "plan", "record", "target",
+        ],
     ),
     (
         "effects",
         &[
             "buildx",
-            "clock",
             "config",
             "describe",
             "digest_cache",

@@ -135,6 +135,10 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Move the aliases to a release that stands
     Promote(PromoteArgs),
+    /// Finish a release that was cut off, or take it back
+    Recover(RecoverArgs),
+    /// Move the aliases back to what a release replaced
+    Rollback(RollbackArgs),
     /// Show what the tags point at
     Status,
     /// Show identities and what counts in them
@@ -187,12 +191,16 @@ pub struct Wishes {
     /// Resolve floating versions anew, although this release has pinned them
     #[arg(long, env = "SPLITBASE_RE_RESOLVE")]
     pub re_resolve: bool,
-    /// Overwrite release tags that hold something else, and set aside a release that is unfinished
+    /// Overwrite release tags that hold something else, set aside a release that is unfinished, and go on
+    /// with this one although it may be on its way elsewhere
     #[arg(long, env = "SPLITBASE_FORCE")]
     pub force: bool,
     /// Take over aliases of which no record knows the release
     #[arg(long, env = "SPLITBASE_ADOPT")]
     pub adopt: bool,
+    /// Move aliases to this release although they stand for a newer one
+    #[arg(long, env = "SPLITBASE_ALLOW_OLDER")]
+    pub allow_older: bool,
 }
 
 /// `plan`.
@@ -279,13 +287,49 @@ pub struct ValidateArgs {
 
 /// `promote`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct PromoteArgs {
     /// The release
     pub version: Version,
     /// Take over aliases of which no record knows the release
     #[arg(long, env = "SPLITBASE_ADOPT")]
     pub adopt: bool,
-    /// Do it; without this flag it is only shown
+    /// Move aliases although they stand for a newer release
+    #[arg(long, env = "SPLITBASE_ALLOW_OLDER")]
+    pub allow_older: bool,
+    /// Go on although another release is unfinished, or this one may be on its way elsewhere
+    #[arg(long, env = "SPLITBASE_FORCE")]
+    pub force: bool,
+    /// Do it without asking
+    #[arg(short, long, env = "SPLITBASE_YES")]
+    pub yes: bool,
+}
+
+/// `recover`.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// The release; falls back to the newest
+    pub version: Option<Version>,
+    /// Take it back: aliases to where they were, and its release tags away where the registry deletes tags
+    #[arg(long, env = "SPLITBASE_UNDO")]
+    pub undo: bool,
+    /// Go on although it may be on its way elsewhere
+    #[arg(long, env = "SPLITBASE_FORCE")]
+    pub force: bool,
+    /// Do it without asking
+    #[arg(short, long, env = "SPLITBASE_YES")]
+    pub yes: bool,
+}
+
+/// `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The release whose aliases go back; falls back to the newest
+    pub version: Option<Version>,
+    /// Go on although another release is unfinished
+    #[arg(long, env = "SPLITBASE_FORCE")]
+    pub force: bool,
+    /// Do it without asking
     #[arg(short, long, env = "SPLITBASE_YES")]
     pub yes: bool,
 }

@@ -4,6 +4,7 @@ pub mod args;
 mod build;
 mod ci;
 mod completions;
+mod confirm;
 mod describe;
 mod doctor;
 mod explain;
@@ -13,8 +14,10 @@ mod help;
 mod init;
 mod plan;
 mod promote;
+mod recover;
 mod release;
 mod resolve;
+mod rollback;
 mod session;
 mod status;
 mod validate;
@@ -101,7 +104,9 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Plan(args) => plan::run(&session, args).await,
             Command::Release(args) => release::run(&session, args).await,
             Command::Validate(args) => validate::run(&session, args).await,
-            Command::Promote(args) => promote::run(&session, args).await,
+            Command::Promote(args) => Box::pin(promote::run(&session, args)).await,
+            Command::Recover(args) => Box::pin(recover::run(&session, args)).await,
+            Command::Rollback(args) => Box::pin(rollback::run(&session, args)).await,
             Command::Status => status::run(&session).await,
             Command::Hash(args) => hash::run(&session, args).await,
             Command::Explain(args) => explain::run(&session, args).await,

@@ -67,6 +67,7 @@ pub(super) fn options(session: &Session, version: Option<Version>, wishes: &Wish
         rebuild: wishes.rebuild.clone(),
         force: wishes.force,
         adopt: wishes.adopt,
+        allow_older: wishes.allow_older,
         ..session.options()
     }
 }
@@ -79,7 +80,8 @@ pub(super) async fn gather(
 ) -> Result<Facts, Failure> {
     let target = session.target(family, &options.target)?;
     let pins = session.pins(family, wishes.re_resolve)?;
-    Ok(gather::gather(family, options, &pins, &session.world(family, &target)).await?)
+    let world = session.world(family, &target);
+    Ok(gather::gather(family, options, &pins, &world).await?)
 }
 
 fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Failure> {

@@ -1,9 +1,8 @@
 //! `promote`: moves the aliases to a release that stands.
 
-use super::args::{PromoteArgs, Running};
+use super::args::PromoteArgs;
+use super::confirm;
 use super::failure::Failure;
-use super::plan as plan_command;
-use super::release::perform;
 use super::session::Session;
 use crate::domain::ExitCode;
 use crate::gather;
@@ -15,19 +14,10 @@ pub(super) async fn run(session: &Session, args: PromoteArgs) -> Result<ExitCode
     let facts = gather::gather_promotion(&family, &args.version, &target).await?;
     let options = Options {
         adopt: args.adopt,
+        allow_older: args.allow_older,
+        force: args.force,
         ..session.options()
     };
     let plan = plan::plan_promotion(&family, &facts, &args.version, &options)?;
-    if !args.yes {
-        plan_command::human(session, &plan, false);
-        if !plan.steps.is_empty() {
-            session.note("nothing was moved: `--yes` does it");
-        }
-        return Ok(ExitCode::Done);
-    }
-    let running = Running {
-        parallel: 1,
-        fail_fast: false,
-    };
-    perform(session, family, None, plan, running).await
+    confirm::carry_out(session, family, plan, args.yes).await
 }

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Longest time that an interrupted run takes to say in its record that it ended.
-const LAST_WORD: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How a plan is run.
 #[derive(Debug, Clone, Copy)]
@@ -208,7 +208,9 @@ pub async fn execute<E: Effects>(
     }
     let published = run.state.lock().published;
     let all_well = run.all_well();
-    if !all_well && !published {
+    if !all_well && published {
+        steps::record::cut_off(&run).await;
+    } else if !all_well {
         let _ = tokio::time::timeout(LAST_WORD, steps::record::give_up(&run)).await;
     }
     super::summary::report(&run, interrupted, began.elapsed())
@@ -307,6 +309,7 @@ async fn act<E: Effects>(run: &Arc<Run<E>>, step: &Step, teller: &Teller<E>) -> 
         Action::Assemble(assemble) => steps::assemble::assemble(run, assemble).await,
         Action::Tag(tag) => steps::publish::tag(run, tag).await,
         Action::Alias(alias) => steps::publish::alias(run, alias).await,
+        Action::Move(step) => steps::publish::moving(run, step).await,
         Action::Record(record) => steps::record::record(run, record).await,
         Action::Describe(describe) => steps::describe::describe(run, describe, teller).await,
     }

@@ -1,6 +1,7 @@
 //! What a run has made and learnt so far.
 
-use crate::domain::{Digest, ImageId, Platform, PublicTag};
+use super::steps::publish::Moved;
+use crate::domain::{Digest, ImageId, Platform, PublicTag, Tag};
 use crate::facts::PlatformImage;
 use crate::plan::Plan;
 use crate::record::Record;
@@ -25,6 +26,14 @@ pub(super) struct Inner {
     pub(super) bytes: BTreeMap<Digest, RawManifest>,
     /// Tags and aliases that this run wrote, or found where they should be.
     pub(super) standing: BTreeSet<PublicTag>,
+    /// Identity tags of platform images that this run built or took over, and what it found or put there.
+    pub(super) tagged: BTreeMap<Tag, Digest>,
+    /// The aliases that this run moved, or was about to.
+    pub(super) moved: Vec<Moved>,
+    /// Whether somebody else moved an alias in the same moment.
+    pub(super) foreign: bool,
+    /// Whether the aliases that this run moved were put back.
+    pub(super) withdrawn: bool,
     /// Whether this run has written a release tag or moved an alias.
     pub(super) published: bool,
     /// The record, as it was last written or will be written next.

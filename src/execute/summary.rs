@@ -46,8 +46,14 @@ fn exit_code<E: Effects>(run: &Run<E>, interrupted: bool, failures: &[Failure]) 
     if run.all_well() {
         return ExitCode::Done;
     }
-    if run.state.lock().published {
-        return ExitCode::CutOff;
+    {
+        let inner = run.state.lock();
+        if inner.withdrawn {
+            return ExitCode::Refused;
+        }
+        if inner.published {
+            return ExitCode::CutOff;
+        }
     }
     if interrupted {
         return ExitCode::Interrupted;
@@ -91,6 +97,13 @@ fn image_report<E: Effects>(
         Some(ending) => matches!(ending.outcome, StepOutcome::Done | StepOutcome::Adopted),
         None => true,
     };
+    // What was put somewhere else stands for this image no more.
+    let moved_away = |tag: &PublicTag| {
+        run.plan.steps.iter().any(|step| match &step.action {
+            Action::Move(step) => step.tag == *tag && step.to != run.state.index(&image.image),
+            _ => false,
+        }) || !stands(StepId::moving(tag))
+    };
     let alias_planned = |alias: &PublicTag| {
         run.plan
             .steps
@@ -110,15 +123,17 @@ fn image_report<E: Effects>(
         tags: image
             .tags
             .iter()
-            .filter(|tag| stands(StepId::tag(tag)))
+            .filter(|tag| stands(StepId::tag(tag)) && !moved_away(tag))
             .cloned()
             .collect(),
         aliases: image
             .aliases
             .iter()
             .filter(|alias| {
-                if alias_planned(alias) {
-                    stands(StepId::alias(alias))
+                if moved_away(alias) {
+                    false
+                } else if alias_planned(alias) {
+                    stands(StepId::alias(alias)) && !run.state.lock().withdrawn
                 } else {
                     well && points_here(alias)
                 }

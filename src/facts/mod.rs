@@ -10,7 +10,7 @@ pub use crate::target::images::PlatformImage;
 pub use builder::{BuilderFacts, ImageStore};
 pub use image::{ImageFacts, IndexFact, PlatformFact};
 
-use crate::domain::{Digest, Mark, Period, Platform, PublicTag};
+use crate::domain::{Digest, Mark, Period, Platform, PublicTag, Version};
 use crate::inputs::dockerfile::Problem;
 use crate::record::Record;
 use crate::versions::Resolved;
@@ -49,6 +49,16 @@ pub struct Facts {
     pub other_alive: Option<u32>,
     /// The newest record.
     pub newest: Option<Record>,
+    /// The digest of the artifact that the newest record is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_digest: Option<Digest>,
+    /// How many seconds ago the record of that very release was written, where it is unfinished, that is less than ten minutes, and nothing tells that its run has
+    /// ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recent: Option<u64>,
+    /// Which release an alias stands for of which no record knows, as a release tag with the same digest tells.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub named: BTreeMap<PublicTag, Version>,
     /// The commit that the sources are at.
     pub revision: Option<String>,
     /// What is odd, but no error.

@@ -14,7 +14,7 @@ use crate::facts::BuilderFacts;
 use crate::facts::Facts;
 use crate::holder;
 use crate::inputs::{Collected, InputEntry};
-use crate::plan::{Goal, Options, PlanError, publish};
+use crate::plan::{GIVEN_UP, Goal, Options, PlanError, publish};
 use crate::record::{Record, RecordState};
 use crate::smoke::{SmokeFile, smoke_identity};
 use crate::target::Target;
@@ -181,6 +181,7 @@ async fn without_builder<T: Target>(
     let Records {
         own: record,
         newest,
+        newest_digest,
         mark,
         ..
     } = records;
@@ -195,8 +196,11 @@ async fn without_builder<T: Target>(
         tags,
         alive: alive(record.as_ref()),
         other_alive: alive(newest.as_ref()),
+        recent: recent(record.as_ref(), world.target.time()),
         record,
         newest,
+        newest_digest,
+        named: BTreeMap::new(),
         revision,
         warnings: versions
             .values()
@@ -206,6 +210,15 @@ async fn without_builder<T: Target>(
         floats: Vec::new(),
         versions,
     };
+    if options.goal == Goal::Release && !options.adopt && !options.no_promote {
+        facts.named = Box::pin(super::recovery::named(
+            world.target,
+            family,
+            &facts,
+            &names.aliases,
+        ))
+        .await?;
+    }
     let known = Known {
         versions: &facts.versions,
         version: options.version.as_ref(),
@@ -383,8 +396,54 @@ fn still_meant(pinned: &Resolved, source: &VersionSource) -> bool {
     by_hand || pinned.source == versions::source_text(source)
 }
 
+/// How many seconds ago a record was written that is unfinished, if that is less than ten minutes and nothing tells that its run has ended.
+pub(super) fn recent(record: Option<&Record>, now: jiff::Timestamp) -> Option<u64> {
+    let record = record.filter(|record| record.state.is_unfinished() && !record.ended)?;
+    if record.holder.as_ref().is_some_and(holder::has_ended) {
+        return None;
+    }
+    let seconds = now.as_second().saturating_sub(record.updated.as_second());
+    // A clock that is behind makes it no older.
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    (seconds < GIVEN_UP).then_some(seconds)
+}
+
 /// The process on this machine that is making the release of this record right now.
 pub(super) fn alive(record: Option<&Record>) -> Option<u32> {
     let record = record.filter(|record| record.state.is_unfinished())?;
     holder::alive(record.holder.as_ref()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Holder;
+    use crate::testing::given::{DEVBOX, Given};
+
+    #[test]
+    fn an_unfinished_record_counts_as_alive_for_ten_minutes() {
+        let now = jiff::Timestamp::from_second(1_700_000_000).unwrap();
+        let mut record = Given::new(DEVBOX).plan().record.unwrap();
+        let ago = |seconds: i64| jiff::Timestamp::from_second(1_700_000_000 - seconds).unwrap();
+        for (seconds, expected) in [(0, Some(0)), (599, Some(599)), (600, None), (-30, Some(0))] {
+            record.updated = ago(seconds);
+            assert_eq!(recent(Some(&record), now), expected, "{seconds}");
+        }
+        record.updated = ago(5);
+        let own = holder::own().unwrap();
+        // Of this machine, and gone.
+        record.holder = Some(Holder {
+            process: std::os::unix::process::parent_id(),
+            started: 1,
+            ..own
+        });
+        assert_eq!(recent(Some(&record), now), None);
+        record.holder.as_mut().unwrap().boot = "another machine".to_owned();
+        assert_eq!(recent(Some(&record), now), Some(5));
+        record.ended = true;
+        assert_eq!(recent(Some(&record), now), None);
+        record.ended = false;
+        record.state = RecordState::Done;
+        assert_eq!(recent(Some(&record), now), None);
+    }
 }

@@ -11,6 +11,7 @@ mod offline;
 mod period;
 mod probe;
 mod records;
+mod recovery;
 mod references;
 mod sources;
 mod standing;
@@ -22,9 +23,11 @@ pub use error::{DockerfileProblem, GatherError};
 pub use explain::{Against, Explained, Verdict, explain};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};
+pub(crate) use probe::record as record_at;
 #[cfg(test)]
-pub(crate) use probe::{current_tags, image as probe_image, record as record_at};
+pub(crate) use probe::{current_tags, image as probe_image};
 pub use records::record;
+pub use recovery::gather_recovery;
 pub use sources::{ReadDockerfile, Sources, collect, parse_reference};
 pub use standing::{StatusFacts, gather_promotion, gather_status};
 

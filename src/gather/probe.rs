@@ -166,6 +166,17 @@ pub(crate) async fn record<T: Target>(
     repository: &Repository,
     tag: &Tag,
 ) -> Result<Option<Record>, TargetError> {
+    Ok(record_and_digest(target, repository, tag)
+        .await?
+        .map(|(record, _)| record))
+}
+
+/// The same with the digest of the artifact.
+pub(super) async fn record_and_digest<T: Target>(
+    target: &T,
+    repository: &Repository,
+    tag: &Tag,
+) -> Result<Option<(Record, Digest)>, TargetError> {
     let raw = match target.manifest(repository, &Reference::from(tag)).await {
         Presence::Present(raw) => raw,
         Presence::Absent => return Ok(None),
@@ -190,6 +201,6 @@ pub(crate) async fn record<T: Target>(
     let layer = layer.ok_or_else(|| damaged("it is not a record".to_owned()))?;
     let bytes = target.blob(repository, &layer.digest, SIZE_LIMIT).await?;
     serde_json::from_slice(&bytes)
-        .map(Some)
+        .map(|record| Some((record, raw.digest)))
         .map_err(|error| damaged(format!("it is not a record: {error}")))
 }

@@ -2,7 +2,7 @@
 
 use super::{GatherError, probe};
 use crate::config::Family;
-use crate::domain::{Mark, Repository, Version};
+use crate::domain::{Digest, Mark, Repository, Version};
 use crate::record::Record;
 use crate::target::{FailureClass, Target, TargetError};
 
@@ -13,6 +13,8 @@ pub(super) struct Records {
     pub(super) own: Option<Record>,
     /// The newest.
     pub(super) newest: Option<Record>,
+    /// The digest of the artifact that the newest is.
+    pub(super) newest_digest: Option<Digest>,
     /// What their tags carry.
     pub(super) mark: Mark,
     /// Whose records were there first.
@@ -78,10 +80,12 @@ async fn at<T: Target>(
             None => Ok(None),
         }
     };
-    let (own, newest) = tokio::try_join!(own, probe::record(target, repository, &newest))?;
+    let (own, newest) = tokio::try_join!(own, probe::record_and_digest(target, repository, &newest))?;
+    let (newest, newest_digest) = newest.unzip();
     Ok(Records {
         own,
         newest,
+        newest_digest,
         mark,
         first: None,
     })

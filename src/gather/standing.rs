@@ -1,6 +1,6 @@
 //! What stands in the registry already: all that promoting a release and `status` need.
 
-use super::all::alive;
+use super::all::{alive, recent};
 use super::records::{Records, records};
 use super::{GatherError, probe};
 use crate::config::Family;
@@ -25,6 +25,7 @@ pub async fn gather_promotion<T: Target>(
     let Records {
         own: record,
         newest,
+        newest_digest,
         mark,
         ..
     } = records(target, family, Some(version)).await?;
@@ -38,15 +39,26 @@ pub async fn gather_promotion<T: Target>(
         .cloned();
     let tags = probe::current_tags(target, &family.repository, tags).await?;
     let (alive, other_alive) = (alive(record.as_ref()), alive(newest.as_ref()));
-    Ok(Facts {
+    let recent = recent(record.as_ref(), target.time());
+    let aliases = record.iter().flat_map(|record| &record.images);
+    let aliases = aliases.flat_map(|image| {
+        let aliases = image.aliases.iter();
+        aliases.map(|alias| (alias.clone(), image.image.clone()))
+    });
+    let aliases: Vec<_> = aliases.collect();
+    let mut facts = Facts {
         tags,
         mark,
         record,
         alive,
         other_alive,
         newest,
+        newest_digest,
+        recent,
         ..Facts::default()
-    })
+    };
+    facts.named = Box::pin(super::recovery::named(target, family, &facts, &aliases)).await?;
+    Ok(facts)
 }
 
 /// What `status` shows.

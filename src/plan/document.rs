@@ -116,6 +116,9 @@ pub struct Plan {
     pub attests: bool,
     /// The record as it will be written first; digests are filled in as the release goes on. Its state is how far an earlier run came.
     pub record: Option<Record>,
+    /// The newest record when the plan was made: whoever publishes after that is seen by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Digest>,
     /// Aliases that are where they should be already, and will stand for this release once it is done.
     #[serde(default)]
     pub points: BTreeMap<PublicTag, AliasPoint>,

@@ -51,6 +51,28 @@ pub enum PlanError {
         /// The process.
         process: u32,
     },
+    /// The same release may be on its way on another machine.
+    #[error(
+        "release `{version}` may be on its way elsewhere: its record was written {seconds} s ago, and its run has not said that it ended"
+    )]
+    Recent {
+        /// The release.
+        version: Version,
+        /// How long ago, in seconds.
+        seconds: u64,
+    },
+    /// A release that cannot be finished, undone or rolled back.
+    #[error("{attempted} `{version}`: {reason}")]
+    NotRecoverable {
+        /// What was asked for: `finish release`.
+        attempted: &'static str,
+        /// The release.
+        version: Version,
+        /// Why not.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// An alias points at something that no record knows.
     #[error("alias `{alias}` points at {digest}, and no record says which release that is")]
     UnknownAlias {
@@ -176,6 +198,8 @@ impl PlanError {
             | Self::Collision { .. }
             | Self::Unfinished { .. }
             | Self::Alive { .. }
+            | Self::Recent { .. }
+            | Self::NotRecoverable { .. }
             | Self::UnknownAlias { .. }
             | Self::Unordered { .. }
             | Self::NotPromotable { .. } => ExitCode::Refused,
@@ -219,9 +243,18 @@ impl PlanError {
             }
             Self::Unfinished { version, .. } => vec![
                 format!("`splitbase release {version}` goes on with it"),
+                "`splitbase recover` shows what is left to do, and finishes it; `splitbase recover --undo` takes it back".to_owned(),
                 "`--force` sets it aside and goes on with this one".to_owned(),
             ],
             Self::Alive { .. } => vec!["wait for it to end, or end it; then run this again".to_owned()],
+            Self::Recent { seconds, .. } => vec![
+                format!(
+                    "wait: {} s from now it counts as given up",
+                    super::GIVEN_UP.saturating_sub(*seconds)
+                ),
+                "`--force` goes on at once, where you know that its run is gone".to_owned(),
+            ],
+            Self::NotRecoverable { hint, .. } => vec![hint.clone()],
             Self::UnknownAlias { alias, .. } | Self::Unordered { alias, .. } => vec![
                 format!("`--adopt` takes `{alias}` over, whatever it points at"),
                 "`--no-promote` writes the release tags and leaves all aliases alone".to_owned(),

@@ -13,10 +13,14 @@ mod options;
 mod planner;
 mod promote;
 pub(crate) mod publish;
+mod recover;
 pub(crate) mod render;
 mod smoke_step;
 mod step;
 mod validation;
+
+/// Seconds after which an unfinished record counts as given up.
+pub const GIVEN_UP: u64 = 600;
 
 pub(crate) use build_step::{arguments, values as publish_values};
 pub use collision::check_identity;
@@ -26,9 +30,10 @@ pub use error::PlanError;
 pub use options::{Goal, Options, Rebuild};
 pub use planner::plan;
 pub use promote::plan_promotion;
+pub use recover::{Way, plan_recovery, plan_rollback};
 pub use step::{
-    Action, AliasStep, AssembleStep, BaseUse, BuildStep, DescribeStep, RecordStep, SmokeStep, Step, StepId,
-    TagStep,
+    Action, AliasStep, AssembleStep, BaseUse, BuildStep, DescribeStep, MoveStep, RecordStep, SmokeStep, Step,
+    StepId, TagStep,
 };
 
 pub use validation::{Validation, on_base, validated, validation};

@@ -76,10 +76,13 @@ pub struct Options {
     pub variants: Option<Vec<VariantName>>,
     /// Images to build anew.
     pub rebuild: Vec<Rebuild>,
-    /// Overwrite release tags that hold something else, and set an unfinished release aside.
+    /// Overwrite release tags that hold something else, set an unfinished release aside, and go on with one that may be alive elsewhere.
     pub force: bool,
     /// Take over aliases of which no record knows the release.
     pub adopt: bool,
+    /// Move aliases to an older release than the one they stand for.
+    #[serde(default)]
+    pub allow_older: bool,
     /// Test again what has passed before, too.
     pub test_again: bool,
     /// Nothing of it is kept: it may be built from any cache.

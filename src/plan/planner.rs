@@ -92,6 +92,7 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         record: (options.goal == Goal::Release)
             .then(|| record(family, facts, options, &selected, &states, &names))
             .flatten(),
+        newest: facts.newest_digest,
         points: match &options.version {
             Some(version) if options.goal == Goal::Release => {
                 publish::points(family, facts, options, version, &names, &states)
@@ -158,16 +159,17 @@ pub(super) fn refuse_other_runs(family: &Family, facts: &Facts, options: &Option
             });
         }
     }
+    if let Some(seconds) = facts.recent.filter(|_| !options.force) {
+        return Err(PlanError::Recent {
+            version: version.clone(),
+            seconds,
+        });
+    }
     match &facts.newest {
         Some(newest) if newest.version != *version && newest.state.is_unfinished() && !options.force => {
-            let state = if newest.state == RecordState::Planned {
-                "planned"
-            } else {
-                "publishing"
-            };
             Err(PlanError::Unfinished {
                 version: newest.version.clone(),
-                state,
+                state: newest.state.word(),
             })
         }
         _ => Ok(()),
@@ -518,6 +520,8 @@ fn record(
         left_out: left_out.map(|image| image.id.clone()).collect(),
         images,
         aliases: earlier.map(|record| record.aliases.clone()).unwrap_or_default(),
+        ended: false,
+        attempt: earlier.and_then(|record| record.attempt.clone()),
         points: facts
             .newest
             .as_ref()

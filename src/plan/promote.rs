@@ -32,6 +32,9 @@ pub fn plan_promotion(
             "it is not finished: run `splitbase release` with it again",
         ));
     }
+    if record.state == RecordState::Undone {
+        return Err(refused("it was undone: run `splitbase release` with it again"));
+    }
     let options = Options {
         version: Some(version.clone()),
         ..options.clone()
@@ -66,7 +69,7 @@ pub fn plan_promotion(
                 Some(digest),
                 &mut warnings,
             )?);
-            if let Some(point) = publish::point(family, facts, version, alias, digest) {
+            if let Some(point) = publish::point(family, facts, &options, version, alias, digest) {
                 points.insert(alias.clone(), point);
             }
         }
@@ -149,6 +152,7 @@ pub fn plan_promotion(
         builder: None,
         attests: true,
         record: Some(record),
+        newest: facts.newest_digest,
         points,
     })
 }

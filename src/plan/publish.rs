@@ -150,7 +150,7 @@ pub(super) fn tags(
 }
 
 /// Where the index of a tag is, when not where the tag goes: machine tags are in one place, whatever the tags are that users pull.
-fn source(family: &Family, tag: &PublicTag) -> Option<Repository> {
+pub(super) fn source(family: &Family, tag: &PublicTag) -> Option<Repository> {
     let work = family.work();
     (tag.repository(&family.repository) != work).then(|| work.clone())
 }
@@ -191,9 +191,13 @@ pub(super) fn alias_step(
     let there = current.and_then(|current| release_at(facts, alias, current));
     let order = there.map(|there| family.versioning.compare(version, there));
     let unordered = order == Some(None) && family.versioning != Versioning::None;
+    let older = order == Some(Some(Ordering::Less));
     let why = match (current, there) {
         (None, _) => "new alias".to_owned(),
-        (Some(_), Some(there)) if order == Some(Some(Ordering::Less)) => {
+        (Some(_), Some(there)) if older && options.allow_older => {
+            format!("`--allow-older`: back from {there}")
+        }
+        (Some(_), Some(there)) if older => {
             warnings.push(format!(
                 "alias `{alias}` stays at {there}, which is newer than {version}"
             ));
@@ -229,7 +233,7 @@ pub(super) fn alias_step(
 }
 
 /// The release that put `current` under `alias`, as records know it: the newest one's account, or a release that was cut off.
-fn release_at<'a>(facts: &'a Facts, alias: &PublicTag, current: Digest) -> Option<&'a Version> {
+pub(super) fn release_at<'a>(facts: &'a Facts, alias: &PublicTag, current: Digest) -> Option<&'a Version> {
     let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
     let point = point.filter(|point| point.digest == current);
     let moved = |record: &&Record| {
@@ -241,6 +245,13 @@ fn release_at<'a>(facts: &'a Facts, alias: &PublicTag, current: Digest) -> Optio
     point
         .map(|point| &point.version)
         .or_else(|| cut_off().map(|record| &record.version))
+        .or_else(|| facts.named.get(alias))
+}
+
+/// Whether no record knows which release `alias` stands for.
+pub(crate) fn is_unknown(facts: &Facts, alias: &PublicTag) -> bool {
+    let current = facts.tags.get(alias);
+    current.is_some_and(|current| release_at(facts, alias, *current).is_none())
 }
 
 /// Whether an unfinished run of this very release decided to move the alias from where it is.
@@ -270,7 +281,10 @@ pub(super) fn points(
     let planned = |id| states.get(id).and_then(ImageState::digest);
     let aliases = names.aliases.iter();
     aliases
-        .filter_map(|(alias, id)| Some((alias.clone(), point(family, facts, version, alias, planned(id)?)?)))
+        .filter_map(|(alias, id)| {
+            let point = point(family, facts, options, version, alias, planned(id)?)?;
+            Some((alias.clone(), point))
+        })
         .collect()
 }
 
@@ -292,12 +306,14 @@ pub(super) fn describe(family: &Family, last: RecordState) -> Option<Step> {
 pub(super) fn point(
     family: &Family,
     facts: &Facts,
+    options: &Options,
     version: &Version,
     alias: &PublicTag,
     digest: Digest,
 ) -> Option<AliasPoint> {
-    let newer = release_at(facts, alias, digest)
-        .is_some_and(|there| family.versioning.compare(version, there) == Some(Ordering::Less));
+    let newer = !options.allow_older
+        && release_at(facts, alias, digest)
+            .is_some_and(|there| family.versioning.compare(version, there) == Some(Ordering::Less));
     (facts.tags.get(alias) == Some(&digest) && !newer).then(|| AliasPoint {
         digest,
         version: version.clone(),

@@ -46,17 +46,16 @@ impl StepId {
         Self(format!("alias/{alias}").into())
     }
 
+    /// The step that puts a release tag or alias where the record says.
+    #[must_use]
+    pub fn moving(tag: &PublicTag) -> Self {
+        Self(format!("move/{tag}").into())
+    }
+
     /// The step that writes the record in one of its states.
     #[must_use]
     pub fn record(state: RecordState) -> Self {
-        let state = match state {
-            RecordState::Planned => "planned",
-            RecordState::Publishing => "publishing",
-            RecordState::Done => "done",
-            RecordState::NotPromoted => "not-promoted",
-            RecordState::Failed => "failed",
-        };
-        Self(format!("record/{state}").into())
+        Self(format!("record/{}", state.word()).into())
     }
 
     /// The step that makes the repository's page.
@@ -114,6 +113,8 @@ pub enum Action {
     Tag(TagStep),
     /// Moves an alias.
     Alias(AliasStep),
+    /// Puts a release tag or alias from one digest to another, as a record says, whatever image that is of.
+    Move(MoveStep),
     /// Writes the record.
     Record(RecordStep),
     /// Makes the repository's page. Never fails a release.
@@ -275,6 +276,22 @@ pub struct AliasStep {
     pub alias: PublicTag,
     /// What the plan saw there: the alias only moves from here.
     pub from: Option<Digest>,
+}
+
+/// Putting a release tag or alias from one digest to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveStep {
+    /// Where it is.
+    pub repository: Repository,
+    /// Where the manifest is, if not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Repository>,
+    /// The release tag or alias.
+    pub tag: PublicTag,
+    /// What the plan saw there: it only moves from here.
+    pub from: Option<Digest>,
+    /// Where it goes; null: it is deleted, where the target deletes tags.
+    pub to: Option<Digest>,
 }
 
 /// Writing the record.

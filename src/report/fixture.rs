@@ -401,6 +401,7 @@ pub(super) fn plan() -> Plan {
         builder: Some("multi".to_owned()),
         attests: true,
         record: None,
+        newest: None,
         points: BTreeMap::new(),
     }
 }

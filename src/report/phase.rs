@@ -14,17 +14,19 @@ pub(crate) enum Phase {
     Assemble,
     Tag,
     Alias,
+    Move,
     Record,
     Describe,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Build,
         Self::Smoke,
         Self::Assemble,
         Self::Tag,
         Self::Alias,
+        Self::Move,
         Self::Record,
         Self::Describe,
     ];
@@ -36,6 +38,7 @@ impl Phase {
             Action::Assemble(_) => Self::Assemble,
             Action::Tag(_) => Self::Tag,
             Action::Alias(_) => Self::Alias,
+            Action::Move(_) => Self::Move,
             Action::Record(_) => Self::Record,
             Action::Describe(_) => Self::Describe,
         }
@@ -55,6 +58,7 @@ impl Phase {
             Self::Assemble => "assemble",
             Self::Tag => "tag",
             Self::Alias => "alias",
+            Self::Move => "move",
             Self::Record => "record",
             Self::Describe => "describe",
         }
@@ -68,6 +72,7 @@ impl Phase {
             Self::Assemble => "assemble",
             Self::Tag => "tags",
             Self::Alias => "aliases",
+            Self::Move => "moves",
             Self::Record => "record",
             Self::Describe => "page",
         }
@@ -81,6 +86,7 @@ impl Phase {
             Self::Assemble => ("index", "indexes"),
             Self::Tag => ("tag", "tags"),
             Self::Alias => ("alias", "aliases"),
+            Self::Move => ("move", "moves"),
             Self::Record => ("record", "records"),
             Self::Describe => ("page", "pages"),
         };
@@ -106,7 +112,7 @@ pub(crate) fn ending(
                 Some(Phase::Smoke) => "passed",
                 Some(Phase::Assemble) => "assembled",
                 Some(Phase::Tag) => "tagged",
-                Some(Phase::Alias) => "moved",
+                Some(Phase::Alias | Phase::Move) => "moved",
                 Some(Phase::Record) => "written",
                 Some(Phase::Describe) => "ended",
                 None => "done",

@@ -55,6 +55,7 @@ const fn state_word(state: RecordState) -> &'static str {
         RecordState::Done => "done",
         RecordState::NotPromoted => "not promoted: its aliases have not moved",
         RecordState::Failed => "failed",
+        RecordState::Undone => "undone",
     }
 }
 

@@ -191,4 +191,27 @@ pub trait Target: Send + Sync + 'static {
         let _ = seen;
         self.put_manifest(repository, tag, manifest)
     }
+
+    /// All tags of a repository; none where there is no repository yet.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn tags(&self, repository: &Repository) -> impl Future<Output = Result<Vec<Tag>, TargetError>> + Send;
+
+    /// Takes a tag away, if `seen` stands there, and nothing with it: what it pointed at stays, and all other tags of that. `false` where the target
+    /// cannot, or does not let this account: then nothing was done.
+    ///
+    /// # Errors
+    /// It could not be deleted, after all retries; with [`FailureClass::Conflict`] where something else stands there.
+    fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        seen: Digest,
+    ) -> impl Future<Output = Result<bool, TargetError>> + Send;
+
+    /// What time it is by the clock of the target, to the second: the registry's own, as it told it last, or else this machine's.
+    fn time(&self) -> jiff::Timestamp {
+        crate::clock::now()
+    }
 }

@@ -130,4 +130,30 @@ impl Target for Place {
             }
         }
     }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, TargetError> {
+        match self.read(repository) {
+            Some(layout) => layout.tags(repository).await,
+            None => self.registry.tags(repository).await,
+        }
+    }
+
+    async fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        seen: Digest,
+    ) -> Result<bool, TargetError> {
+        match self.folder() {
+            Some(layout) => layout.delete_tag(repository, tag, seen).await,
+            None => self.registry.delete_tag(repository, tag, seen).await,
+        }
+    }
+
+    fn time(&self) -> jiff::Timestamp {
+        match self.folder() {
+            Some(layout) => layout.time(),
+            None => self.registry.time(),
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Content {
     pub(crate) writes: Vec<String>,
     /// Whether it compares and sets, as a layout does.
     pub(crate) compares: bool,
+    /// Whether it deletes tags.
+    pub(crate) deletes: bool,
 }
 
 impl Content {
@@ -190,5 +192,27 @@ impl Target for Memory {
             });
         }
         self.put_manifest(repository, tag, manifest).await
+    }
+
+    async fn tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
+        Ok(self.with(|content| content.tags.keys().cloned().collect()))
+    }
+
+    async fn delete_tag(&self, _: &Repository, tag: &Tag, seen: Digest) -> Result<bool, TargetError> {
+        if let Some(error) = self.before("delete", tag.as_str()) {
+            return Err(error);
+        }
+        self.with(|content| {
+            if content.tags.get(tag).is_some_and(|there| *there != seen) {
+                return Err(TargetError {
+                    class: FailureClass::Conflict,
+                    ..failure(true)
+                });
+            }
+            if content.deletes {
+                content.tags.remove(tag);
+            }
+            Ok(content.deletes)
+        })
     }
 }

@@ -277,7 +277,7 @@ fn e2e_another_version_can_set_a_killed_one_aside() {
 }
 
 /// The program in a process namespace of its own: as on another machine, its processes cannot be seen from here.
-fn elsewhere(family: &Family, log: &Path, args: &[&str]) -> Child {
+pub fn elsewhere(family: &Family, log: &Path, args: &[&str]) -> Child {
     let stderr = std::fs::File::create(log).unwrap();
     Command::new("unshare")
         .args([

@@ -28,6 +28,8 @@ mod migrating;
 mod options;
 mod planning;
 mod publish;
+mod races;
+mod recover;
 mod release;
 mod repositories;
 mod rerun;

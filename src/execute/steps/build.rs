@@ -229,8 +229,12 @@ async fn adopt<E: Effects>(
 ) -> Result<(PlatformImage, bool), StepFailure> {
     let target = run.effects.target();
     let began = Instant::now();
+    let uses = |digest: Digest| {
+        run.state.lock().tagged.insert(step.tag.clone(), digest);
+    };
     let (seen, theirs) = standing(run, step, &ours, base).await?;
     if let Some(theirs) = theirs {
+        seen.map(uses);
         let adopted = theirs.digest() != ours.digest();
         return Ok((theirs, adopted));
     }
@@ -241,8 +245,12 @@ async fn adopt<E: Effects>(
         Ok(()) => {}
         Err(error) if error.class == FailureClass::Conflict => {
             // The other one looked before ours was there, and wrote after it.
-            return match standing(run, step, &ours, base).await?.1 {
-                Some(theirs) => Ok((theirs, true)),
+            let (seen, theirs) = standing(run, step, &ours, base).await?;
+            return match theirs {
+                Some(theirs) => {
+                    seen.map(uses);
+                    Ok((theirs, true))
+                }
                 None => Err(error.into()),
             };
         }
@@ -253,16 +261,18 @@ async fn adopt<E: Effects>(
         .resolve(&step.repository, &Reference::from(&step.tag))
         .await;
     if matches!(now, Presence::Present(digest) if digest == raw.digest) {
+        uses(raw.digest);
         return Ok((ours, false));
     }
     // What is there now is what the other one uses.
-    match standing(run, step, &ours, base).await?.1 {
-        Some(theirs) => {
-            let adopted = theirs.digest() != ours.digest();
-            Ok((theirs, adopted))
-        }
-        None => Ok((ours, false)),
-    }
+    let (seen, theirs) = standing(run, step, &ours, base).await?;
+    let Some(theirs) = theirs else {
+        uses(raw.digest);
+        return Ok((ours, false));
+    };
+    seen.map(uses);
+    let adopted = theirs.digest() != ours.digest();
+    Ok((theirs, adopted))
 }
 
 /// What stands under the identity tag, and the platform image in it, if it is what the step wants.

@@ -2,8 +2,10 @@
 
 pub(super) mod assemble;
 pub(super) mod build;
+mod claim;
 pub(super) mod describe;
 pub(super) mod inputs;
 pub(super) mod publish;
 pub(super) mod record;
 pub(super) mod smoke;
+pub(super) mod withdraw;

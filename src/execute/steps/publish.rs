@@ -3,8 +3,9 @@
 use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
+use super::withdraw::is_foreign;
 use crate::domain::{Digest, ExitCode, ImageId, PublicTag, Repository, Tag};
-use crate::plan::{Action, AliasStep, TagStep};
+use crate::plan::{Action, AliasStep, MoveStep, TagStep};
 use crate::target::images::required;
 use crate::target::{Presence, Reference, Target};
 use std::collections::BTreeSet;
@@ -23,21 +24,124 @@ pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> R
     .await
 }
 
+/// An alias that this run moved.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Moved {
+    pub(in super::super) tag: PublicTag,
+    pub(in super::super) repository: Repository,
+    pub(in super::super) from: Option<Digest>,
+    pub(in super::super) to: Digest,
+}
+
 /// Moves one alias.
 pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) -> Result<Done, StepFailure> {
-    run.aliases_checked
-        .get_or_init(|| check_aliases(run))
+    let moved = async {
+        run.aliases_checked
+            .get_or_init(|| check_aliases(run))
+            .await
+            .clone()?;
+        if let Some(to) = run.state.index(&step.image) {
+            run.state.lock().moved.push(Moved {
+                tag: step.alias.clone(),
+                repository: step.repository.clone(),
+                from: step.from,
+                to,
+            });
+        }
+        put(
+            run,
+            &step.image,
+            &step.repository,
+            step.source.as_ref(),
+            &step.alias,
+            step.from,
+        )
         .await
-        .clone()?;
-    put(
-        run,
-        &step.image,
-        &step.repository,
-        step.source.as_ref(),
-        &step.alias,
-        step.from,
-    )
-    .await
+    };
+    noticed(run, moved.await)
+}
+
+/// Takes down that somebody else moved an alias.
+fn noticed<E, R>(run: &Run<E>, result: Result<R, StepFailure>) -> Result<R, StepFailure> {
+    if result.as_ref().is_err_and(is_foreign) {
+        run.state.lock().foreign = true;
+    }
+    result
+}
+
+/// Puts a release tag or alias where a record says, only from where the plan saw it.
+pub(in super::super) async fn moving<E: Effects>(run: &Run<E>, step: &MoveStep) -> Result<Done, StepFailure> {
+    let there = current(run, &step.repository, step.tag.tag()).await?;
+    if there == step.to {
+        return Ok(Done::of(shown(there)));
+    }
+    if there != step.from {
+        let message = format!(
+            "`{}` is at {} now, the plan saw {}: somebody else moved it, and it stays",
+            step.tag,
+            shown(there),
+            shown(step.from)
+        );
+        return Err(StepFailure::new(ExitCode::Refused, message).hint("look who did, then run this again"));
+    }
+    let tag = &step.tag;
+    match (step.to, step.from) {
+        (Some(to), from) => {
+            place(run, &step.repository, step.source.as_ref(), tag, to, from).await?;
+            Ok(Done::of(to.to_string()))
+        }
+        (None, Some(from)) => {
+            run.state.lock().published = true;
+            let target = run.effects.target();
+            if target.delete_tag(&step.repository, tag.tag(), from).await? {
+                return Ok(Done::of("deleted"));
+            }
+            let message = format!("`{tag}` cannot be deleted there: it stays at {from}");
+            run.state.lock().warnings.push(message.clone());
+            run.sink
+                .event(&crate::execute::Event::Warning { step: None, message });
+            Ok(Done::of("it stays"))
+        }
+        (None, None) => Ok(Done::of("nothing")),
+    }
+}
+
+/// Every alias that this run moved is where it left it: another writer may have come after one was read back. What reads as it was before may be
+/// stale, and is asked for again for a while.
+pub(super) async fn settled<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    let moved = run.state.lock().moved.clone();
+    let checks = moved.iter().map(|moved| async move {
+        let mut left = SETTLE;
+        loop {
+            let there = current(run, &moved.repository, moved.tag.tag()).await?;
+            if there == Some(moved.to) {
+                return Ok(());
+            }
+            if there != moved.from || left.is_zero() {
+                let message = format!(
+                    "alias `{}` was moved to {}, and is at {}: somebody else moved it in the same moment",
+                    moved.tag,
+                    moved.to,
+                    shown(there)
+                );
+                return Err(
+                    StepFailure::new(ExitCode::Refused, message).hint("look who did, then run this again")
+                );
+            }
+            run.effects.pause(PAUSE).await;
+            left = left.saturating_sub(PAUSE);
+        }
+    });
+    let checked = futures_util::future::try_join_all(checks).await.map(drop);
+    noticed(run, checked)
+}
+
+/// How long an alias may go on to read as it was before.
+const SETTLE: std::time::Duration = std::time::Duration::from_secs(10);
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+
+fn shown(digest: Option<Digest>) -> String {
+    digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())
 }
 
 /// Brings all that tags will point at to the repositories of those tags, where it is not there yet. This is done before the first tag is
@@ -48,6 +152,12 @@ pub(super) async fn bring<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
         let (image, repository, source) = match &step.action {
             Action::Tag(tag) => (&tag.image, &tag.repository, &tag.source),
             Action::Alias(alias) => (&alias.image, &alias.repository, &alias.source),
+            Action::Move(step) => {
+                if let (Some(source), Some(digest)) = (&step.source, step.to) {
+                    wanted.insert((digest, source, &step.repository));
+                }
+                continue;
+            }
             _ => continue,
         };
         if let (Some(source), Some(digest)) = (source, run.state.index(image)) {
@@ -116,8 +226,6 @@ async fn check_alias<E: Effects>(run: &Run<E>, step: &AliasStep) -> Result<(), S
     if found == step.from || found == run.state.index(&step.image) {
         return Ok(());
     }
-    let shown =
-        |digest: Option<Digest>| digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
     let message = format!(
         "alias `{}` points at {} now, the plan saw {}: somebody else moved it, and no alias was moved",
         step.alias,
@@ -127,17 +235,13 @@ async fn check_alias<E: Effects>(run: &Run<E>, step: &AliasStep) -> Result<(), S
     Err(StepFailure::new(ExitCode::Refused, message).hint("look who did, then run this again"))
 }
 
-async fn current<E: Effects>(
+pub(super) async fn current<E: Effects>(
     run: &Run<E>,
     repository: &Repository,
     tag: &Tag,
 ) -> Result<Option<Digest>, StepFailure> {
-    match run
-        .effects
-        .target()
-        .resolve(repository, &Reference::from(tag))
-        .await
-    {
+    let reference = Reference::from(tag);
+    match run.effects.target().resolve(repository, &reference).await {
         Presence::Present(digest) => Ok(Some(digest)),
         Presence::Absent => Ok(None),
         Presence::Unknown(error) => Err(error.into()),
@@ -153,13 +257,26 @@ async fn put<E: Effects>(
     tag: &PublicTag,
     seen: Option<Digest>,
 ) -> Result<Done, StepFailure> {
-    let target = run.effects.target();
     let digest = run.state.index(image).ok_or_else(|| {
         StepFailure::new(
             ExitCode::Failed,
             format!("write tag `{tag}`: the index of {image} is not known"),
         )
     })?;
+    place(run, repository, source, tag, digest, seen).await?;
+    Ok(Done::of(digest.to_string()))
+}
+
+/// Puts what has `digest` under `tag`.
+pub(super) async fn place<E: Effects>(
+    run: &Run<E>,
+    repository: &Repository,
+    source: Option<&Repository>,
+    tag: &PublicTag,
+    digest: Digest,
+    seen: Option<Digest>,
+) -> Result<(), StepFailure> {
+    let target = run.effects.target();
     let known = run.state.lock().bytes.get(&digest).cloned();
     let raw = match known {
         Some(raw) => raw,
@@ -168,5 +285,5 @@ async fn put<E: Effects>(
     run.state.lock().published = true;
     target.put_manifest_if(repository, tag.tag(), &raw, seen).await?;
     run.state.lock().standing.insert(tag.clone());
-    Ok(Done::of(digest.to_string()))
+    Ok(())
 }

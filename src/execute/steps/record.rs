@@ -2,25 +2,52 @@
 
 use super::super::effects::Effects;
 use super::super::failure::StepFailure;
-use super::super::run::{Done, Run};
+use super::super::run::{Done, LAST_WORD, Run};
 use super::super::scheduler::Ended;
+use super::super::state::Inner;
 use crate::domain::{Digest, ExitCode, ImageId, Tag};
+use crate::gather::record_at;
 use crate::plan::{Action, PlanImage, RecordStep};
-use crate::record::{ARTIFACT_TYPE, AliasPoint, Record, RecordAlias, RecordPlatform, RecordState};
+use crate::record::{
+    ARTIFACT_TYPE, AliasPoint, Attempt, Record, RecordAlias, RecordMove, RecordPlatform, RecordState,
+};
 use crate::target::{Presence, Reference, Target, artifact};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Writes the record in the state of `step`. *Publishing* is the barrier: it passes only when all is whole and tested.
 pub(in super::super) async fn record<E: Effects>(
     run: &Run<E>,
     step: &RecordStep,
 ) -> Result<Done, StepFailure> {
-    if step.state == RecordState::Publishing {
-        barrier(run).await?;
+    match step.state {
+        RecordState::Publishing => {
+            barrier(run).await?;
+            let began = Instant::now();
+            let seen = super::claim::look(run).await?;
+            write(run, step.state, Ended::Well, Newest::InPlaceOf(seen)).await?;
+            run.effects.pause(began.elapsed()).await;
+            tokio::try_join!(super::claim::hold(run), super::claim::whole(run))?;
+        }
+        RecordState::Done => {
+            super::publish::settled(run).await?;
+            write(run, step.state, Ended::Well, Newest::Anyhow).await?;
+        }
+        state => write(run, state, Ended::Well, Newest::Anyhow).await?,
     }
-    write(run, step.state, Ended::Well).await?;
     Ok(Done::of(String::new()))
+}
+
+/// Whether a record becomes the newest, too.
+#[derive(Debug, Clone, Copy)]
+enum Newest {
+    /// Whatever stands there.
+    Anyhow,
+    /// In place of this, where the target compares.
+    InPlaceOf(Option<Digest>),
+    /// It does not.
+    Not,
 }
 
 /// Every image has its index, every tested platform has the receipt of today's test on the very digest that is in it, and release tags and
@@ -81,16 +108,64 @@ pub(in super::super) async fn give_up<E: Effects>(run: &Run<E>) -> Result<(), St
         Presence::Present(digest) if digest == ours => {}
         _ => return Ok(()),
     }
+    let newest = match theirs(run, ours).await? {
+        None => Newest::Anyhow,
+        // Another run of this release goes on with it.
+        Some(newest) if newest.version == *version => return Ok(()),
+        Some(_) => Newest::Not,
+    };
     let earlier = run.plan.record.as_ref().map(|record| record.state);
     let state = match earlier {
         None | Some(RecordState::Planned | RecordState::Failed) => RecordState::Failed,
-        Some(state @ (RecordState::Publishing | RecordState::Done | RecordState::NotPromoted)) => state,
+        Some(state) => state,
     };
-    write(run, state, Ended::Badly).await
+    write(run, state, Ended::Badly, newest).await
+}
+
+/// The newest record, where somebody else has written it since.
+async fn theirs<E: Effects>(run: &Run<E>, ours: Digest) -> Result<Option<Record>, StepFailure> {
+    let tag = run.plan.mark.newest_record();
+    let (target, repository) = (run.effects.target(), run.plan.work());
+    match target.resolve(repository, &Reference::from(&tag)).await {
+        Presence::Present(digest) if digest == ours => Ok(None),
+        Presence::Absent => Ok(None),
+        _ => Ok(record_at(target, repository, &tag).await?),
+    }
+}
+
+/// The last word of a run that published something and not all: where somebody else moved an alias in the same moment, those that this run moved are put back, and
+/// the release waits to be promoted; else the record says that this run has ended, so that the next one need not wait for it.
+pub(in super::super) async fn cut_off<E: Effects>(run: &Run<E>) {
+    let foreign = run.state.lock().foreign;
+    if foreign && super::withdraw::withdraw(run).await.is_ok() {
+        run.state.lock().withdrawn = true;
+        let _ = end(run, RecordState::NotPromoted).await;
+        return;
+    }
+    let _ = tokio::time::timeout(LAST_WORD, end(run, RecordState::Publishing)).await;
+}
+
+async fn end<E: Effects>(run: &Run<E>, state: RecordState) -> Result<(), StepFailure> {
+    let recorded = run.state.lock().recorded;
+    let theirs = match recorded {
+        Some(ours) => theirs(run, ours).await?,
+        None => None,
+    };
+    let newest = if theirs.is_some() {
+        Newest::Not
+    } else {
+        Newest::Anyhow
+    };
+    write(run, state, Ended::Badly, newest).await
 }
 
 /// Fills in what has come to be known, and writes the record under its own tag and as the newest.
-async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Result<(), StepFailure> {
+async fn write<E: Effects>(
+    run: &Run<E>,
+    state: RecordState,
+    ended: Ended,
+    newest: Newest,
+) -> Result<(), StepFailure> {
     let record = {
         let mut inner = run.state.lock();
         let Some(mut record) = inner.record.clone() else {
@@ -105,11 +180,11 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
         }
         record.updated = now;
         record.state = state;
-        record.holder = if state.is_unfinished() {
-            run.effects.holder()
-        } else {
-            None
-        };
+        record.holder = None;
+        record.ended = state.is_unfinished() && ended == Ended::Badly;
+        if state.is_unfinished() && ended == Ended::Well {
+            record.holder = run.effects.holder();
+        }
         for image in &run.plan.images {
             fill(
                 &mut record,
@@ -124,9 +199,12 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
             record.fresh.retain(|id, _| !planned(id));
             record.fresh.extend(run.plan.fresh.clone());
         }
-        if ended == Ended::Well {
-            aliases(run, &mut record, &inner.indexes, state);
-        } else if matches!(state, RecordState::Done | RecordState::NotPromoted) {
+        if ended == Ended::Well && state == RecordState::Publishing {
+            decide(run, &mut record, &inner.indexes);
+        } else if ended == Ended::Well && state != RecordState::Planned {
+            stands_for(run, &mut record, &inner.indexes, state);
+        } else if state.stands() {
+            undecide(run, &mut record, &inner);
             // Images were to be added to a release that stands: it goes on standing without them.
             let missing: Vec<_> = record
                 .images
@@ -136,14 +214,15 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
                 .left_out
                 .extend(missing.into_iter().map(|image| image.image));
         }
+        if state != RecordState::Publishing {
+            record.attempt = None;
+        }
         inner.record = Some(record.clone());
         record
     };
     let bytes = serde_json::to_vec(&record)
         .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
-    let written = put(run, &run.plan.mark.record(&record.version), bytes.into()).await?;
-    run.state.lock().recorded = Some(written);
-    Ok(())
+    put(run, &run.plan.mark.record(&record.version), bytes.into(), newest).await
 }
 
 type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
@@ -167,46 +246,124 @@ fn fill(record: &mut Record, image: &PlanImage, platforms: &Platforms, index: Op
     known.platforms = image.platforms.iter().filter_map(platform).collect();
 }
 
-/// Old and new digest of each alias that moves; once they have moved, which release they point at.
-fn aliases<E: Effects>(
-    run: &Run<E>,
-    record: &mut Record,
-    indexes: &BTreeMap<crate::domain::ImageId, Digest>,
-    state: RecordState,
-) {
-    if state == RecordState::Done {
-        record.points.extend(run.plan.points.clone());
+type Indexes = BTreeMap<crate::domain::ImageId, Digest>;
+
+/// Old and new digest of every release tag and alias, before one is written. What an earlier run decided and has done already is kept.
+fn decide<E>(run: &Run<E>, record: &mut Record, indexes: &Indexes) {
+    let planned = run.plan.record.as_ref().map(|record| record.state);
+    let goal = run.plan.steps.iter().rev().find_map(|step| match &step.action {
+        Action::Record(last) => Some(last.state),
+        _ => None,
+    });
+    let mut attempt = record.attempt.take().unwrap_or(Attempt {
+        before: planned.unwrap_or(RecordState::Planned),
+        goal: RecordState::Done,
+        tags: Vec::new(),
+        aliases: Vec::new(),
+    });
+    for step in &run.plan.steps {
+        match &step.action {
+            Action::Tag(step) => {
+                let moved = RecordMove {
+                    tag: step.tag.clone(),
+                    old: step.replaces,
+                    new: indexes.get(&step.image).copied(),
+                    old_version: None,
+                    new_version: None,
+                };
+                attempt.goal = goal.unwrap_or(attempt.goal);
+                again(&mut attempt.tags, moved);
+            }
+            Action::Alias(step) => {
+                let new = indexes.get(&step.image).copied();
+                let point = record.points.get(&step.alias);
+                let from = point.filter(|point| Some(point.digest) == step.from);
+                let from = from.map(|point| point.version.clone());
+                attempt.goal = goal.unwrap_or(attempt.goal);
+                again(
+                    &mut attempt.aliases,
+                    RecordMove {
+                        tag: step.alias.clone(),
+                        old: step.from,
+                        new,
+                        old_version: from.clone(),
+                        new_version: Some(record.version.clone()),
+                    },
+                );
+                record.aliases.retain(|moved| moved.alias != step.alias);
+                record.aliases.push(RecordAlias {
+                    alias: step.alias.clone(),
+                    old: step.from,
+                    from,
+                    new,
+                });
+            }
+            _ => {}
+        }
     }
+    if attempt.tags.is_empty() && attempt.aliases.is_empty() {
+        attempt.goal = goal.unwrap_or(attempt.goal);
+    }
+    record.attempt = Some(attempt);
+}
+
+/// One move in place of an earlier one of the same tag.
+fn again(moves: &mut Vec<RecordMove>, moved: RecordMove) {
+    moves.retain(|earlier| earlier.tag != moved.tag);
+    moves.push(moved);
+}
+
+/// Which release each alias stands for, once all is written.
+fn stands_for<E>(run: &Run<E>, record: &mut Record, indexes: &Indexes, state: RecordState) {
+    record.points.extend(run.plan.points.clone());
     for step in &run.plan.steps {
         let Action::Alias(step) = &step.action else {
             continue;
         };
-        let new = indexes.get(&step.image).copied();
-        if state == RecordState::Publishing {
-            record.aliases.retain(|moved| moved.alias != step.alias);
-            record.aliases.push(RecordAlias {
-                alias: step.alias.clone(),
-                old: step.from,
-                new,
-            });
-        }
-        if let (RecordState::Done, Some(digest)) = (state, new) {
-            let point = AliasPoint {
-                digest,
-                version: record.version.clone(),
-            };
-            record.points.insert(step.alias.clone(), point);
+        if let (RecordState::Done, Some(digest)) = (state, indexes.get(&step.image).copied()) {
+            let version = record.version.clone();
+            record
+                .points
+                .insert(step.alias.clone(), AliasPoint { digest, version });
         }
     }
 }
 
-async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes) -> Result<Digest, StepFailure> {
+/// The aliases were put back: the record says of none that it moved, but of those that could only stay.
+fn undecide<E>(run: &Run<E>, record: &mut Record, inner: &Inner) {
+    let planned = run.plan.record.as_ref();
+    record.aliases = planned.map(|record| record.aliases.clone()).unwrap_or_default();
+    for moved in inner
+        .moved
+        .iter()
+        .filter(|moved| inner.standing.contains(&moved.tag))
+    {
+        let version = record.version.clone();
+        record.aliases.retain(|known| known.alias != moved.tag);
+        record.aliases.push(RecordAlias {
+            alias: moved.tag.clone(),
+            old: moved.from,
+            from: None,
+            new: Some(moved.to),
+        });
+        let digest = moved.to;
+        record
+            .points
+            .insert(moved.tag.clone(), AliasPoint { digest, version });
+    }
+}
+
+async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes, newest: Newest) -> Result<(), StepFailure> {
     let (target, repository) = (run.effects.target(), run.plan.work());
     let raw = artifact::store(target, repository, ARTIFACT_TYPE, bytes).await?;
     // The record itself first: whoever reads the newest must find the one that it names.
     target.put_manifest(repository, tag, &raw).await?;
-    target
-        .put_manifest(repository, &run.plan.mark.newest_record(), &raw)
-        .await?;
-    Ok(raw.digest)
+    run.state.lock().recorded = Some(raw.digest);
+    let tag = run.plan.mark.newest_record();
+    match newest {
+        Newest::Anyhow => target.put_manifest(repository, &tag, &raw).await?,
+        Newest::InPlaceOf(seen) => target.put_manifest_if(repository, &tag, &raw, seen).await?,
+        Newest::Not => {}
+    }
+    Ok(())
 }

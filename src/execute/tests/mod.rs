@@ -10,4 +10,5 @@ mod publishing;
 mod records;
 mod scale;
 mod stopping;
+mod transaction;
 mod world;

@@ -3,6 +3,7 @@
 use super::world::{Goes, World, messages};
 use crate::domain::Digest;
 use crate::execute::{Again, StepOutcome};
+use crate::record::RecordState;
 use crate::target::RawManifest;
 use crate::testing::given::{DEVBOX, SMALL};
 use crate::testing::memory::failure;
@@ -109,9 +110,10 @@ async fn an_alias_that_somebody_moves_between_tags_and_aliases_keeps_all_aliases
         None
     });
     let report = world.release().await;
-    // The release tags stand: it was cut off.
-    assert_eq!(report.exit_code, 8);
+    // The release tags stand, and it waits to be promoted.
+    assert_eq!(report.exit_code, 7);
     assert!(messages(&report).contains("no alias was moved"));
+    assert_eq!(world.record().await.state, RecordState::NotPromoted);
     let mut published = world.published();
     published.sort();
     assert_eq!(published, ["v1.0.0", "v1.0.0-omos"]);

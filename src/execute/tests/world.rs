@@ -113,8 +113,15 @@ pub(super) fn wrapper(content: &mut Content, step: &BuildStep, image: &RawManife
         platform: platform(own.os(), own.architecture(), own.variant()),
         annotations: BTreeMap::new(),
     };
+    let attested = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[],"of":"{}"}}"#,
+        oci::INDEX,
+        image.digest
+    );
+    let attested = RawManifest::new(attested).unwrap();
+    content.manifests.insert(attested.digest, attested.clone());
     let attestation = Descriptor {
-        digest: Digest::of(format!("attestation of {}", image.digest).as_bytes()),
+        digest: attested.digest,
         platform: platform("unknown", "unknown", None),
         annotations: BTreeMap::from([
             (oci::ATTESTS.to_owned(), image.digest.to_string()),
@@ -373,6 +380,7 @@ impl World {
             .unwrap();
         self.given.facts.record = own;
         self.given.facts.newest = newest;
+        self.given.facts.newest_digest = target.tag("_release");
     }
 
     /// Runs a plan.

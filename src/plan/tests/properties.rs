@@ -196,6 +196,7 @@ fn check(given: &Given, plan: &Plan) {
                     );
                 }
             }
+            Action::Move(_) => panic!("a release moves nothing by its record"),
             Action::Describe(_) => assert_eq!(
                 all.len() + 1,
                 plan.steps.len(),

@@ -64,6 +64,7 @@ fn a_release_cut_off_while_aliases_moved_goes_on() {
                 .digest;
             record.aliases.push(crate::record::RecordAlias {
                 alias: step.alias.clone(),
+                from: None,
                 old: step.from,
                 new: index,
             });

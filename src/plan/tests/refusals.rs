@@ -92,6 +92,7 @@ fn an_alias_that_was_put_back_by_hand() {
     let old = digest("what v0.9.0 was");
     given.newest().aliases = vec![crate::record::RecordAlias {
         alias: "latest".parse().unwrap(),
+        from: None,
         old: Some(old),
         new: given.clone().facts.tags.get(&"latest".parse().unwrap()).copied(),
     }];

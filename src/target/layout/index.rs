@@ -78,6 +78,18 @@ impl IndexFile {
         entries.insert(at, Value::Object(entry));
     }
 
+    /// Takes a tag away.
+    pub(super) fn remove(&mut self, tag: &str) {
+        if let Some(Value::Array(entries)) = self.document.get_mut("manifests") {
+            entries.retain(|entry| tag_of(entry) != Some(tag));
+        }
+    }
+
+    /// All tags.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.entries().iter().filter_map(tag_of)
+    }
+
     /// The document as it is written.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&self.document)

@@ -262,6 +262,21 @@ impl Target for Layout {
     ) -> Result<(), TargetError> {
         self.put(repository, tag, manifest, Over::Only(seen)).await
     }
+
+    async fn tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
+        let attempted = self.on(false, "the tags");
+        self.blocking(attempted, false, Store::tags).await
+    }
+
+    async fn delete_tag(&self, _: &Repository, tag: &Tag, seen: Digest) -> Result<bool, TargetError> {
+        let attempted = format!("delete `{tag}` of `{}`", self.shown);
+        let tag = tag.to_string();
+        self.blocking(attempted, true, move |store| {
+            let held = store.hold()?;
+            store.delete(&held, &tag, seen).map(|()| true)
+        })
+        .await
+    }
 }
 
 #[expect(

@@ -10,7 +10,7 @@
 
 use super::fault::Fault;
 use super::index::IndexFile;
-use crate::domain::Digest;
+use crate::domain::{Digest, Tag};
 use crate::target::oci::{self, Descriptor, ImageManifest, Index};
 use crate::target::{RawManifest, Reference};
 use serde_json::Value;
@@ -179,6 +179,13 @@ impl Store {
             return Err(Fault::damaged(&self.root, reason));
         }
         Ok(bytes)
+    }
+
+    /// All tags.
+    pub(super) fn tags(&self) -> Result<Vec<Tag>, Fault> {
+        let index = self.index()?;
+        let tags = index.iter().flat_map(|index| index.tags());
+        Ok(tags.filter_map(|tag| tag.parse().ok()).collect())
     }
 
     /// The bytes of a small blob, which have its digest; `None` where it is not there.

@@ -464,3 +464,23 @@ async fn an_archive_holds_one_image_and_proves_its_blobs() {
     assert!(error.to_string().contains("too short"), "{error}");
     assert!(bench.layout.archive(Digest::of(b"nowhere")).await.is_err());
 }
+
+#[tokio::test]
+async fn a_tag_is_deleted_from_where_it_was_seen_and_takes_nothing_along() {
+    let bench = Bench::new();
+    let image = bench.image(b"layer").await;
+    bench.put("v1", &image).await;
+    bench.put("latest", &image).await;
+    let name = tag("v1");
+    let delete = |seen| bench.layout.delete_tag(&bench.repository, &name, seen);
+    let error = delete(Digest::of(b"other")).await.unwrap_err();
+    assert_eq!(error.class, FailureClass::Conflict);
+    assert!(delete(image.digest).await.unwrap());
+    assert!(delete(image.digest).await.unwrap(), "twice is as once");
+    assert_eq!(bench.found("v1").await.unwrap(), None);
+    assert_eq!(bench.found("latest").await.unwrap(), Some(image.digest));
+    assert_eq!(
+        bench.layout.tags(&bench.repository).await.unwrap(),
+        [tag("latest")]
+    );
+}

@@ -125,24 +125,12 @@ impl Store {
         manifest: &RawManifest,
         over: Over,
     ) -> Result<(), Fault> {
-        let index = self.index()?;
-        let mut index = index.map_or_else(IndexFile::empty, |index| IndexFile::clone(&index));
-        let there = index
-            .find(tag)
-            .map_err(|reason| Fault::damaged(self.root(), reason))?
-            .map(|entry| entry.digest);
+        let (mut index, there) = self.standing(tag)?;
         if let Over::Only(seen) = over
             && there != seen
             && there != Some(manifest.digest)
         {
-            let shown = |digest: Option<Digest>| {
-                digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())
-            };
-            return Err(Fault::conflict(format!(
-                "{} is there now, and it was seen with {}: somebody else writes this tag too",
-                shown(there),
-                shown(seen)
-            )));
+            return Err(conflict(there, seen));
         }
         self.put_blob(held, &manifest.bytes)?;
         if there == Some(manifest.digest) {
@@ -159,6 +147,40 @@ impl Store {
         index.set(tag, name, descriptor);
         self.write_index(held, &index)
     }
+
+    /// Takes a tag away, if `seen` stands there. Blobs stay.
+    pub(super) fn delete(&self, held: &Held, tag: &str, seen: Digest) -> Result<(), Fault> {
+        let (mut index, there) = self.standing(tag)?;
+        match there {
+            None => Ok(()),
+            Some(digest) if digest == seen => {
+                index.remove(tag);
+                self.write_index(held, &index)
+            }
+            Some(_) => Err(conflict(there, Some(seen))),
+        }
+    }
+
+    /// `index.json`, to be changed, and what stands under a tag in it.
+    fn standing(&self, tag: &str) -> Result<(IndexFile, Option<Digest>), Fault> {
+        let index = self.index()?;
+        let index = index.map_or_else(IndexFile::empty, |index| IndexFile::clone(&index));
+        let there = index
+            .find(tag)
+            .map_err(|reason| Fault::damaged(self.root(), reason))?
+            .map(|entry| entry.digest);
+        Ok((index, there))
+    }
+}
+
+fn conflict(there: Option<Digest>, seen: Option<Digest>) -> Fault {
+    let shown =
+        |digest: Option<Digest>| digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+    Fault::conflict(format!(
+        "{} is there now, and it was seen with {}: somebody else writes this tag too",
+        shown(there),
+        shown(seen)
+    ))
 }
 
 /// Makes what was renamed into a folder last through a power failure.

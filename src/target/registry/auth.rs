@@ -21,6 +21,7 @@ use tokio::time::Instant;
 pub(super) enum Access {
     Pull,
     Push,
+    Delete,
 }
 
 /// Longest answer of a token server that is read, in bytes.
@@ -230,6 +231,7 @@ impl Auth {
     fn scope(&self, operation: &Operation, path: &str, access: Access, mounted_from: Option<&str>) -> Scope {
         let push = format!("repository:{path}:pull,push");
         match (access, mounted_from) {
+            (Access::Delete, _) => Scope::Wanted(format!("{push},delete")),
             (Access::Push, None) => Scope::Wanted(push),
             (Access::Push, Some(from)) => Scope::Wanted(format!("{push} repository:{from}:pull")),
             (Access::Pull, _) => {

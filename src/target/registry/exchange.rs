@@ -187,6 +187,7 @@ impl Registry {
         request: &Request<'_>,
     ) -> Result<Answer, TargetError> {
         let answer = self.exchange(operation, request).await?;
+        self.hear_time(&answer);
         if answer.status.is_success() {
             Ok(answer)
         } else {

@@ -13,6 +13,7 @@ mod presence;
 mod push;
 mod reach;
 mod retry;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use crate::target::{Presence, RawManifest, Reference, Target, TargetError, oci};
 use auth::Auth;
 use bytes::Bytes;
 use http::Http;
+use push::Before;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -83,6 +85,8 @@ struct Inner {
     copies: Semaphore,
     /// Uncompressed size of each layer.
     sizes: OnceMap<Digest, u64>,
+    /// What time a registry told last, and when.
+    heard: Mutex<Option<(jiff::Timestamp, tokio::time::Instant)>>,
 }
 
 /// Values that are found out once; whoever else asks meanwhile waits. Failures are not kept.
@@ -117,6 +121,7 @@ impl Registry {
             brought: Mutex::default(),
             copies: Semaphore::new(copy::COPIES),
             sizes: Mutex::default(),
+            heard: Mutex::default(),
         }))
     }
 
@@ -211,6 +216,33 @@ impl Target for Registry {
         tag: &crate::domain::Tag,
         manifest: &RawManifest,
     ) -> Result<(), TargetError> {
-        self.write_tag(repository, tag, manifest).await
+        self.write_tag(repository, tag, manifest, Before::Unknown).await
+    }
+
+    async fn put_manifest_if(
+        &self,
+        repository: &Repository,
+        tag: &crate::domain::Tag,
+        manifest: &RawManifest,
+        seen: Option<Digest>,
+    ) -> Result<(), TargetError> {
+        self.write_tag(repository, tag, manifest, Before::Was(seen)).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Vec<crate::domain::Tag>, TargetError> {
+        self.list_tags(repository).await
+    }
+
+    async fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &crate::domain::Tag,
+        seen: Digest,
+    ) -> Result<bool, TargetError> {
+        self.remove_tag(repository, tag, seen).await
+    }
+
+    fn time(&self) -> jiff::Timestamp {
+        self.told_time().unwrap_or_else(crate::clock::now)
     }
 }

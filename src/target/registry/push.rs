@@ -14,14 +14,27 @@ use tokio::time::Instant;
 /// First pause while a written tag does not read as what was written; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait where what is read is neither what was written nor what stood there before: a stale read is hardly that.
+const FOREIGN: Duration = Duration::from_secs(2);
+
+/// What stood under a tag before it was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Before {
+    /// This, or nothing.
+    Was(Option<Digest>),
+    /// Nobody looked.
+    Unknown,
+}
 
 impl Registry {
-    /// PUT, then HEAD until the tag reads as what was written: a read straight after a write may give the old value or a 500.
+    /// PUT, then HEAD until the tag reads as what was written: a read straight after a write may give the old value or a 500. `before` is what stood there,
+    /// where that is known.
     pub(super) async fn write_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
         manifest: &RawManifest,
+        before: Before,
     ) -> Result<(), TargetError> {
         let operation = Operation::write(repository, format_args!("`{tag}`"));
         if Digest::of(&manifest.bytes) != manifest.digest {
@@ -34,7 +47,7 @@ impl Registry {
         };
         self.retrying(|| async { self.checked(&operation, &request).await.map(drop) })
             .await?;
-        self.read_back(repository, tag, manifest.digest).await
+        self.read_back(repository, tag, manifest.digest, before).await
     }
 
     async fn read_back(
@@ -42,10 +55,12 @@ impl Registry {
         repository: &Repository,
         tag: &Tag,
         written: Digest,
+        before: Before,
     ) -> Result<(), TargetError> {
         let operation = Operation::on(repository, format!("read back `{tag}` of `{repository}`"), true);
         let reference = Reference::from(tag);
-        let deadline = Instant::now() + self.0.options.read_back;
+        let began = Instant::now();
+        let mut deadline = began + self.0.options.read_back;
         let mut pause = FIRST_PAUSE;
         loop {
             let read = match self.head_once(&operation, repository, &reference).await {
@@ -58,15 +73,20 @@ impl Registry {
             };
             let failed = match read {
                 Ok(digest) if digest == written => return Ok(()),
-                Ok(digest) => TargetError {
-                    hints: vec!["see who else releases into this repository; then run this again".to_owned()],
-                    ..operation.error(
-                        FailureClass::Conflict,
-                        format!(
-                            "{written} was written, and {digest} is there: somebody else writes this tag too"
-                        ),
-                    )
-                },
+                Ok(digest) => {
+                    if matches!(before, Before::Was(seen) if seen != Some(digest)) {
+                        deadline = deadline.min(began + FOREIGN);
+                    }
+                    let reason = format!(
+                        "{written} was written, and {digest} is there: somebody else writes this tag too"
+                    );
+                    TargetError {
+                        hints: vec![
+                            "see who else releases into this repository; then run this again".to_owned(),
+                        ],
+                        ..operation.error(FailureClass::Conflict, reason)
+                    }
+                }
                 Err(error) if error.class != FailureClass::Transient && error.status != Some(404) => {
                     return Err(self.redact(error));
                 }

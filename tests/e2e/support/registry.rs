@@ -117,14 +117,17 @@ impl Registry {
         self.folder.path().join("data/docker/registry/v2")
     }
 
-    /// All tags of a repository and what they point at, as they lie in the registry's storage. Empty where there is no repository.
-    pub fn tags(&self, repository: &str) -> BTreeMap<String, String> {
-        let folder = self
-            .storage()
+    /// Where the tags of a repository lie in the registry's storage.
+    pub fn tag_folder(&self, repository: &str) -> PathBuf {
+        self.storage()
             .join("repositories")
             .join(repository)
-            .join("_manifests/tags");
-        let Ok(entries) = std::fs::read_dir(folder) else {
+            .join("_manifests/tags")
+    }
+
+    /// All tags of a repository and what they point at, as they lie in the registry's storage. Empty where there is no repository.
+    pub fn tags(&self, repository: &str) -> BTreeMap<String, String> {
+        let Ok(entries) = std::fs::read_dir(self.tag_folder(repository)) else {
             return BTreeMap::new();
         };
         let tag = |entry: std::fs::DirEntry| {

@@ -7,6 +7,7 @@ mod live;
 mod presence;
 mod push;
 mod retry;
+mod tags;
 mod transfer;
 
 use super::{Options, Registry, RetryNotice};
