@@ -14,8 +14,8 @@ mod schema;
 mod template;
 
 pub use family::{
-    Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Release, Retry,
-    Secret, SecretSource, Smoke, Upstream, VersionSource,
+    Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Prune, Release,
+    Retry, Secret, SecretSource, Smoke, Upstream, VersionSource,
 };
 pub use load::{Loaded, Overrides, load, parse};
 pub use naming::{TagError, render_tag};

@@ -9,6 +9,7 @@ use super::steps;
 use crate::config::Retry;
 use crate::domain::ExitCode;
 use crate::plan::{Action, Plan, Step, StepId};
+use crate::target::artifact::Artifacts;
 use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -69,6 +70,7 @@ pub(super) struct Run<E> {
     pub(super) running: Mutex<Vec<StepId>>,
     pub(super) tags_checked: OnceCell<Result<(), StepFailure>>,
     pub(super) aliases_checked: OnceCell<Result<(), StepFailure>>,
+    pub(super) artifacts: Artifacts,
 }
 
 impl<E> Run<E> {
@@ -163,6 +165,7 @@ pub async fn execute<E: Effects>(
         running: Mutex::default(),
         tags_checked: OnceCell::new(),
         aliases_checked: OnceCell::new(),
+        artifacts: Artifacts::default(),
         plan: plan.clone(),
     });
     run.sink.event(&Event::Planned {

@@ -4,6 +4,7 @@
 mod all;
 mod base;
 mod error;
+mod history;
 mod identities;
 mod offline;
 mod probe;
@@ -16,6 +17,7 @@ mod upstream;
 pub use all::{Pins, World, builder, gather};
 pub use base::standing_base;
 pub use error::{DockerfileProblem, GatherError};
+pub use history::{Recorded, all_records, history, newest_first};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};
 #[cfg(test)]

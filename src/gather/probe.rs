@@ -5,8 +5,7 @@ use crate::domain::{Digest, IdentityTags, Platform, PublicTag, Repository, Tag};
 use crate::facts::{ImageFacts, IndexFact, PlatformFact};
 use crate::record::{ARTIFACT_TYPE, Record, SIZE_LIMIT};
 use crate::target::images::{Contents, contents};
-use crate::target::oci::ImageManifest;
-use crate::target::{FailureClass, Presence, Reference, Target, TargetError};
+use crate::target::{FailureClass, Presence, Reference, Target, TargetError, artifact};
 use futures_util::future::{try_join, try_join_all};
 use std::collections::BTreeMap;
 
@@ -164,10 +163,9 @@ pub(crate) async fn record<T: Target>(
     repository: &Repository,
     tag: &Tag,
 ) -> Result<Option<Record>, TargetError> {
-    let raw = match target.manifest(repository, &Reference::from(tag)).await {
-        Presence::Present(raw) => raw,
-        Presence::Absent => return Ok(None),
-        Presence::Unknown(error) => return Err(error),
+    let bytes = match artifact::get(target, repository, tag, ARTIFACT_TYPE, SIZE_LIMIT).await? {
+        Some(bytes) => bytes,
+        None => return Ok(None),
     };
     let damaged = |reason: String| TargetError {
         attempted: format!("read the record `{tag}` of `{repository}`"),
@@ -179,14 +177,6 @@ pub(crate) async fn record<T: Target>(
         hints: vec!["a newer splitbase may have written it".to_owned()],
         write: false,
     };
-    let manifest: ImageManifest =
-        serde_json::from_slice(&raw.bytes).map_err(|error| damaged(format!("it is no manifest: {error}")))?;
-    let layer = manifest
-        .layers
-        .iter()
-        .find(|layer| layer.media_type == ARTIFACT_TYPE);
-    let layer = layer.ok_or_else(|| damaged("it is not a record".to_owned()))?;
-    let bytes = target.blob(repository, &layer.digest, SIZE_LIMIT).await?;
     serde_json::from_slice(&bytes)
         .map(Some)
         .map_err(|error| damaged(format!("it is not a record: {error}")))

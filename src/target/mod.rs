@@ -3,6 +3,7 @@
 //! The trait works on raw manifests, because a digest is one of bytes: parsing and writing again changes it.
 //! Nothing here knows of plans or configuration.
 
+pub mod artifact;
 mod error;
 pub mod images;
 pub mod layout;
@@ -10,6 +11,7 @@ mod measure;
 pub mod oci;
 mod place;
 pub mod registry;
+pub mod upkeep;
 
 pub use error::{FailureClass, TargetError};
 pub use place::Place;

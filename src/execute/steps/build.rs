@@ -6,7 +6,8 @@ use super::super::run::{Done, Run, Teller};
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::facts::PlatformImage;
 use crate::plan::BuildStep;
-use crate::target::images::{Contents, contents, required};
+use crate::record::RecordSteps;
+use crate::target::images::{Contents, contents, layers, required};
 use crate::target::{FailureClass, Presence, RawManifest, Reference, Target};
 use std::time::Instant;
 
@@ -30,6 +31,16 @@ pub(in super::super) async fn build<E: Effects>(
     let ours = checked(step, &pushed, base)?;
     let (used, adopted) = adopt(run, step, &raw, ours, base).await?;
     let digest = used.digest();
+    // For the record only: a size that cannot be read is not known.
+    let layers = layers(target, &step.repository, digest).await.ok();
+    run.state.lock().known.entry(digest).or_default().size =
+        layers.map(|layers| layers.iter().map(|layer| layer.size).sum());
+    if !adopted {
+        run.state.lock().known.entry(digest).or_default().steps = Some(RecordSteps {
+            cached: built.cached,
+            run: built.run,
+        });
+    }
     run.state
         .lock()
         .platforms

@@ -4,16 +4,13 @@ use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
 use super::super::scheduler::Ended;
+use super::super::state::Known;
 use crate::domain::{Digest, ExitCode, Tag};
 use crate::plan::{Action, PlanImage, RecordStep};
 use crate::record::{ARTIFACT_TYPE, AliasPoint, Record, RecordAlias, RecordPlatform, RecordState};
-use crate::target::oci::{self, Descriptor, ImageManifest};
-use crate::target::{Presence, RawManifest, Reference, Target};
+use crate::target::{Presence, Reference, Target};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-
-/// The empty config of an artifact (OCI image specification, "Guidance for an empty descriptor").
-const EMPTY: &[u8] = b"{}";
 
 /// Writes the record in the state of `step`. *Publishing* is the barrier: it passes only when all is whole and tested.
 pub(in super::super) async fn record<E: Effects>(
@@ -119,6 +116,7 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
                 &mut record,
                 image,
                 &inner.platforms,
+                &inner.known,
                 inner.indexes.get(&image.image).copied(),
             );
         }
@@ -146,7 +144,13 @@ async fn write<E: Effects>(run: &Run<E>, state: RecordState, ended: Ended) -> Re
 
 type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
 
-fn fill(record: &mut Record, image: &PlanImage, platforms: &Platforms, index: Option<Digest>) {
+fn fill(
+    record: &mut Record,
+    image: &PlanImage,
+    platforms: &Platforms,
+    learnt: &BTreeMap<Digest, Known>,
+    index: Option<Digest>,
+) {
     let Some(known) = record.images.iter_mut().find(|known| known.image == image.image) else {
         return;
     };
@@ -156,11 +160,16 @@ fn fill(record: &mut Record, image: &PlanImage, platforms: &Platforms, index: Op
     }
     let platform = |platform: &crate::plan::PlanPlatform| {
         let used = platforms.get(&(image.image.clone(), platform.platform.clone()))?;
-        Some(RecordPlatform {
-            platform: platform.platform.clone(),
-            digest: used.digest(),
-            receipt: platform.receipt.clone(),
-        })
+        let digest = used.digest();
+        let before = known.platforms.iter().find(|known| known.digest == digest);
+        let learnt = learnt.get(&digest).copied().unwrap_or_default();
+        let account = RecordPlatform {
+            size: learnt.size,
+            uncompressed: learnt.uncompressed,
+            steps: learnt.steps,
+            ..RecordPlatform::new(platform.platform.clone(), digest, platform.receipt.clone())
+        };
+        Some(account.knowing(before.cloned()))
     };
     known.platforms = image.platforms.iter().filter_map(platform).collect();
 }
@@ -199,38 +208,12 @@ fn aliases<E: Effects>(
 }
 
 async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes) -> Result<Digest, StepFailure> {
-    let (target, repository) = (run.effects.target(), run.plan.work());
-    let descriptor = |media_type: &str, digest, bytes: &[u8]| Descriptor {
-        media_type: media_type.to_owned(),
-        digest,
-        size: bytes.len() as u64,
-        platform: None,
-        annotations: BTreeMap::new(),
-    };
-    let layer = descriptor(ARTIFACT_TYPE, Digest::of(&bytes), &bytes);
-    let manifest = ImageManifest {
-        schema_version: 2,
-        media_type: oci::MANIFEST.to_owned(),
-        artifact_type: Some(ARTIFACT_TYPE.to_owned()),
-        config: descriptor("application/vnd.oci.empty.v1+json", Digest::of(EMPTY), EMPTY),
-        layers: vec![layer],
-        annotations: BTreeMap::new(),
-    };
-    let manifest = serde_json::to_vec(&manifest)
-        .map_err(|error| StepFailure::new(ExitCode::Failed, format!("write the record: {error}")))?;
-    let raw = RawManifest {
-        digest: Digest::of(&manifest),
-        media_type: oci::MANIFEST.to_owned(),
-        bytes: manifest.into(),
-    };
-    tokio::try_join!(
-        target.put_blob(repository, bytes),
-        target.put_blob(repository, Bytes::from_static(EMPTY))
-    )?;
     // The record itself first: whoever reads the newest must find the one that it names.
-    target.put_manifest(repository, tag, &raw).await?;
-    target
-        .put_manifest(repository, &run.plan.mark.newest_record(), &raw)
+    let newest = run.plan.mark.newest_record();
+    let (target, repository) = (run.effects.target(), run.plan.work());
+    let written = run
+        .artifacts
+        .put(target, repository, &[tag, &newest], ARTIFACT_TYPE, bytes)
         .await?;
-    Ok(raw.digest)
+    Ok(written)
 }

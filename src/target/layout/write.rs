@@ -97,7 +97,7 @@ impl Store {
         sync(to.parent().unwrap_or(self.root()))
     }
 
-    fn write_index(&self, held: &Held, index: &IndexFile) -> Result<(), Fault> {
+    pub(super) fn write_index(&self, held: &Held, index: &IndexFile) -> Result<(), Fault> {
         let bytes = index
             .to_bytes()
             .map_err(|error| Fault::damaged(self.root(), format!("`index.json`: {error}")))?;

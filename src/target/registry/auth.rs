@@ -21,6 +21,7 @@ use tokio::time::Instant;
 pub(super) enum Access {
     Pull,
     Push,
+    Delete,
 }
 
 /// Longest answer of a token server that is read, in bytes.
@@ -232,6 +233,7 @@ impl Auth {
         match (access, mounted_from) {
             (Access::Push, None) => Scope::Wanted(push),
             (Access::Push, Some(from)) => Scope::Wanted(format!("{push} repository:{from}:pull")),
+            (Access::Delete, _) => Scope::Wanted(format!("repository:{path}:pull,delete")),
             (Access::Pull, _) => {
                 // A token to push is one to pull as well: use it where it is there.
                 let known = locked(&self.tokens).get(&(operation.host.clone(), push)).cloned();

@@ -15,6 +15,7 @@ mod reach;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 pub use hub::{Descriptions, HUB, Hub};
 pub use reach::Reached;
