@@ -9,14 +9,17 @@ mod doctor;
 mod failure;
 mod hash;
 mod help;
+mod history;
 mod init;
 mod plan;
 mod promote;
+mod prune;
 mod release;
 mod resolve;
 mod session;
 mod status;
 mod validate;
+mod verify;
 
 use crate::config;
 use crate::domain::ExitCode;
@@ -101,7 +104,10 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Release(args) => release::run(&session, args).await,
             Command::Validate(args) => validate::run(&session, args).await,
             Command::Promote(args) => promote::run(&session, args).await,
-            Command::Status => status::run(&session).await,
+            Command::Status(args) => status::run(&session, &args).await,
+            Command::History(args) => history::run(&session, args).await,
+            Command::Verify(args) => verify::run(&session, args).await,
+            Command::Prune(args) => prune::run(&session, &args).await,
             Command::Hash(args) => hash::run(&session, args).await,
             Command::Build(args) => build::build(&session, args).await,
             Command::Smoke(args) => build::smoke(&session, args).await,

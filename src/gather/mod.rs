@@ -14,7 +14,7 @@ mod sources;
 mod standing;
 mod upstream;
 
-pub use all::{Pins, World, builder, gather};
+pub use all::{Pins, World, builder, gather, gather_without_builder};
 pub use base::standing_base;
 pub use error::{DockerfileProblem, GatherError};
 pub use history::{Recorded, all_records, history, newest_first};
