@@ -82,6 +82,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "prune",
+        &[
+            "clock",
+            "config",
+            "credentials",
+            "domain",
+            "environment",
+            "gather",
+            "record",
+            "target",
+        ],
+    ),
+    ("verify", &["config", "domain", "record", "target"]),
+    (
         "execute",
         &["config", "domain", "facts", "plan", "record", "target"],
     ),

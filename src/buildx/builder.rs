@@ -90,7 +90,7 @@ pub async fn inspect(
         command = command.env(name, value);
     }
     let asked = process::output(&command, Some(PATIENCE), cancel);
-    let (output, (engine, buildx)) = tokio::join!(asked, versions(environment, cancel));
+    let (output, (engine, buildx)) = tokio::join!(asked, Box::pin(versions(environment, cancel)));
     let output = output.map_err(|error| match error.source.kind() {
         std::io::ErrorKind::NotFound => BuilderError::NoDocker,
         _ => BuilderError::Spawn(error),

@@ -8,6 +8,8 @@ mod hub;
 mod plan;
 mod run;
 #[cfg(test)]
+mod run_tests;
+#[cfg(test)]
 mod tests;
 
 pub use facts::Facts;

@@ -183,7 +183,10 @@ mod tests {
             row("v1.10.0", RecordState::NotPromoted, &[]),
             row("v1.9.0", RecordState::Done, &["latest", "latest-omos"]),
         ];
-        insta::assert_snapshot!(bare(&history(&rows)), @r"");
+        insta::assert_snapshot!(bare(&history(&rows)), @r"
+        v1.10.0  2026-11-20 12:00 UTC  not promoted: its aliases have not moved
+        v1.9.0   2026-11-20 12:00 UTC  done                                      latest, latest-omos
+        ");
     }
 
     #[test]
@@ -201,6 +204,14 @@ mod tests {
                 ..platform.clone()
             };
         }
-        insta::assert_snapshot!(bare(&record(&shown)), @r"");
+        let text = bare(&record(&shown));
+        for line in [
+            "v1.0.0 of registry.example.org/acme/devbox, unfinished: nothing is published yet\n",
+            "  begun         2026-11-20 12:00 UTC\n",
+            "    linux/amd64                sha256:574ea9ef0d14  12MB stored, 30MB unpacked, 2 steps run, 3 cached, tested\n",
+            "  variant/core   458ef2e79970  sha256:d8cf4648de28  v1.0.0, latest\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 }

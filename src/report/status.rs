@@ -235,6 +235,10 @@ mod tests {
           latest-omos  v1.2.3   variant/omos  sha256:010101010101
           1.2-omos     unknown  variant/omos  sha256:020202020202  moved by somebody else
           edge         absent   variant/omos
+
+        a release now
+          base          cae662172fd4  as released               use as it is
+          variant/omos  11507a0e2f5e  released as cba06b5736fa  build linux/amd64, linux/arm64; test linux/amd64
         ");
         shown.newest = None;
         shown.aliases.clear();
@@ -242,6 +246,9 @@ mod tests {
         insta::assert_snapshot!(bare(&status(&shown)), @r"
         repository      docker.io/acme/devbox
         newest release  none
+
+        a release now
+          not known: npm does not answer
         ");
     }
 }

@@ -38,12 +38,21 @@ impl Artifacts {
         document: Bytes,
     ) -> Result<Digest, TargetError> {
         if !self.plain.load(Ordering::Relaxed) {
-            match put(target, repository, tags, kind, document.clone(), Form::Artifact).await {
+            match Box::pin(put(
+                target,
+                repository,
+                tags,
+                kind,
+                document.clone(),
+                Form::Artifact,
+            ))
+            .await
+            {
                 Err(error) if refuses_artifacts(&error) => self.plain.store(true, Ordering::Relaxed),
                 written => return written,
             }
         }
-        put(target, repository, tags, kind, document, Form::Image).await
+        Box::pin(put(target, repository, tags, kind, document, Form::Image)).await
     }
 }
 

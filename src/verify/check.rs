@@ -76,9 +76,9 @@ pub async fn verify<T: Upkeep>(
 ) -> Verified {
     let walk = Walk {
         target,
-        home: &record.repository,
+        home: &family.repository,
         work: if one_place {
-            &record.repository
+            &family.repository
         } else {
             family.work()
         },

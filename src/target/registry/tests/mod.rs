@@ -8,6 +8,7 @@ mod presence;
 mod push;
 mod retry;
 mod transfer;
+mod upkeep;
 
 use super::{Options, Registry, RetryNotice};
 use crate::config::Retry;
