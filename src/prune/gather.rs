@@ -28,7 +28,7 @@ const FIRST_IMAGE: i64 = 1_363_132_800;
 pub async fn gather<T: Upkeep>(target: &T, family: &Family) -> Result<Facts, TargetError> {
     let repository = family.work();
     let (names, told, deletes) = tokio::try_join!(
-        target.tags(repository),
+        target.all_tags(repository),
         target.now(repository),
         target.deletes(repository)
     )?;

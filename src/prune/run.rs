@@ -143,7 +143,7 @@ impl<T: Upkeep> Pruner<'_, T> {
                 return skipped(format!("`{tag}` is at this digest since the plan was made"));
             }
             self.target
-                .delete_digest(self.repository, digest)
+                .remove_digest(self.repository, digest)
                 .await
                 .map_err(failed)?;
         } else {
@@ -170,7 +170,7 @@ impl<T: Upkeep> Pruner<'_, T> {
 
     /// A tag that was put on this digest since the plan was made.
     async fn newcomer(&self, digest: Digest) -> Result<Option<Tag>, Failed> {
-        let tags = self.target.tags(self.repository).await.map_err(failed)?;
+        let tags = self.target.all_tags(self.repository).await.map_err(failed)?;
         for tag in tags {
             if !self.plan.known.contains_key(&tag) && self.pointed(&tag).await? == Some(digest) {
                 return Ok(Some(tag));
@@ -197,7 +197,7 @@ impl<T: Upkeep> Pruner<'_, T> {
             None => None,
         };
         match self.way {
-            Way::Target => self.target.delete_tag(self.repository, tag).await,
+            Way::Target => self.target.remove(self.repository, tag).await,
             Way::Hub(account) => account.delete(tag).await,
         }
         .map_err(failed)?;

@@ -25,7 +25,8 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Puts a document under each of `tags`, in this order. `kind` is the type of the artifact and the media type of its one layer.
+    /// Puts a document under a tag; gives what stands there then, to be put under further tags. `kind` is the type of the artifact and the media type of
+    /// its one layer.
     ///
     /// # Errors
     /// It could not be stored in either form.
@@ -33,15 +34,15 @@ impl Artifacts {
         &self,
         target: &T,
         repository: &Repository,
-        tags: &[&Tag],
+        tag: &Tag,
         kind: &str,
         document: Bytes,
-    ) -> Result<Digest, TargetError> {
+    ) -> Result<RawManifest, TargetError> {
         if !self.plain.load(Ordering::Relaxed) {
             match Box::pin(put(
                 target,
                 repository,
-                tags,
+                tag,
                 kind,
                 document.clone(),
                 Form::Artifact,
@@ -52,7 +53,7 @@ impl Artifacts {
                 written => return written,
             }
         }
-        Box::pin(put(target, repository, tags, kind, document, Form::Image)).await
+        Box::pin(put(target, repository, tag, kind, document, Form::Image)).await
     }
 }
 
@@ -107,11 +108,11 @@ fn refuses_artifacts(error: &TargetError) -> bool {
 async fn put<T: Target>(
     target: &T,
     repository: &Repository,
-    tags: &[&Tag],
+    tag: &Tag,
     kind: &str,
     document: Bytes,
     form: Form,
-) -> Result<Digest, TargetError> {
+) -> Result<RawManifest, TargetError> {
     let descriptor = |media_type: &str, bytes: &[u8]| Descriptor {
         media_type: media_type.to_owned(),
         digest: Digest::of(bytes),
@@ -150,8 +151,6 @@ async fn put<T: Target>(
         target.put_blob(repository, document),
         target.put_blob(repository, Bytes::from_static(config))
     )?;
-    for tag in tags {
-        target.put_manifest(repository, tag, &raw).await?;
-    }
-    Ok(raw.digest)
+    target.put_manifest(repository, tag, &raw).await?;
+    Ok(raw)
 }

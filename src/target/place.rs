@@ -134,10 +134,10 @@ impl Target for Place {
 }
 
 impl Upkeep for Place {
-    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, TargetError> {
+    async fn all_tags(&self, repository: &Repository) -> Result<Vec<Tag>, TargetError> {
         match self.read(repository) {
-            Some(layout) => layout.tags(repository).await,
-            None => self.registry.tags(repository).await,
+            Some(layout) => layout.all_tags(repository).await,
+            None => self.registry.all_tags(repository).await,
         }
     }
 
@@ -183,17 +183,17 @@ impl Upkeep for Place {
         }
     }
 
-    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<(), TargetError> {
+    async fn remove(&self, repository: &Repository, tag: &Tag) -> Result<(), TargetError> {
         match self.folder() {
-            Some(layout) => layout.delete_tag(repository, tag).await,
-            None => self.registry.delete_tag(repository, tag).await,
+            Some(layout) => layout.remove(repository, tag).await,
+            None => self.registry.remove(repository, tag).await,
         }
     }
 
-    async fn delete_digest(&self, repository: &Repository, digest: Digest) -> Result<(), TargetError> {
+    async fn remove_digest(&self, repository: &Repository, digest: Digest) -> Result<(), TargetError> {
         match self.folder() {
-            Some(layout) => layout.delete_digest(repository, digest).await,
-            None => self.registry.delete_digest(repository, digest).await,
+            Some(layout) => layout.remove_digest(repository, digest).await,
+            None => self.registry.remove_digest(repository, digest).await,
         }
     }
 

@@ -34,7 +34,8 @@ pub trait Upkeep: Target {
     ///
     /// # Errors
     /// They could not be read to the end.
-    fn tags(&self, repository: &Repository) -> impl Future<Output = Result<Vec<Tag>, TargetError>> + Send;
+    fn all_tags(&self, repository: &Repository)
+    -> impl Future<Output = Result<Vec<Tag>, TargetError>> + Send;
 
     /// What a tag points at, without a look at what that refers to.
     fn pointed(&self, repository: &Repository, tag: &Tag) -> impl Future<Output = Found<Digest>> + Send;
@@ -75,7 +76,7 @@ pub trait Upkeep: Target {
     ///
     /// # Errors
     /// The target refuses, or could not be reached.
-    fn delete_tag(
+    fn remove(
         &self,
         repository: &Repository,
         tag: &Tag,
@@ -85,7 +86,7 @@ pub trait Upkeep: Target {
     ///
     /// # Errors
     /// The target refuses, or could not be reached.
-    fn delete_digest(
+    fn remove_digest(
         &self,
         repository: &Repository,
         digest: Digest,

@@ -197,7 +197,7 @@ impl Target for Memory {
 }
 
 impl Upkeep for Memory {
-    async fn tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
+    async fn all_tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
         Ok(self.with(|content| content.tags.keys().cloned().collect()))
     }
 
@@ -231,7 +231,7 @@ impl Upkeep for Memory {
         Ok(Deletes::Tags)
     }
 
-    async fn delete_tag(&self, _: &Repository, tag: &Tag) -> Result<(), TargetError> {
+    async fn remove(&self, _: &Repository, tag: &Tag) -> Result<(), TargetError> {
         if let Some(error) = self.before("delete", tag.as_str()) {
             return Err(error);
         }
@@ -247,7 +247,7 @@ impl Upkeep for Memory {
         Ok(())
     }
 
-    async fn delete_digest(&self, _: &Repository, digest: Digest) -> Result<(), TargetError> {
+    async fn remove_digest(&self, _: &Repository, digest: Digest) -> Result<(), TargetError> {
         if let Some(error) = self.before("delete", &digest.to_string()) {
             return Err(error);
         }

@@ -211,9 +211,10 @@ async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes) -> Result<Digest
     // The record itself first: whoever reads the newest must find the one that it names.
     let newest = run.plan.mark.newest_record();
     let (target, repository) = (run.effects.target(), run.plan.work());
-    let written = run
+    let raw = run
         .artifacts
-        .put(target, repository, &[tag, &newest], ARTIFACT_TYPE, bytes)
+        .put(target, repository, tag, ARTIFACT_TYPE, bytes)
         .await?;
-    Ok(written)
+    target.put_manifest(repository, &newest, &raw).await?;
+    Ok(raw.digest)
 }

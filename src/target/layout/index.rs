@@ -80,7 +80,7 @@ impl IndexFile {
     }
 
     /// Takes a tag out; whether it was there.
-    pub(super) fn remove(&mut self, tag: &str) -> bool {
+    pub(super) fn take_out(&mut self, tag: &str) -> bool {
         let Some(Value::Array(entries)) = self.document.get_mut("manifests") else {
             return false;
         };
@@ -90,7 +90,7 @@ impl IndexFile {
     }
 
     /// All tags, each once.
-    pub(super) fn tags(&self) -> Vec<String> {
+    pub(super) fn all_tags(&self) -> Vec<String> {
         let tags: BTreeSet<&str> = self.entries().iter().filter_map(tag_of).collect();
         tags.into_iter().map(str::to_owned).collect()
     }

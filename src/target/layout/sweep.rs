@@ -21,7 +21,7 @@ const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
 impl Store {
     /// Takes these tags out of `index.json`, in one write.
-    pub(super) fn remove(&self, wanted: impl Fn(&str, Digest) -> bool) -> Result<(), Fault> {
+    pub(super) fn take_out(&self, wanted: impl Fn(&str, Digest) -> bool) -> Result<(), Fault> {
         if self.index()?.is_none() {
             return Ok(());
         }
@@ -29,12 +29,12 @@ impl Store {
         let Some(index) = self.index()? else { return Ok(()) };
         let mut changed = IndexFile::clone(&index);
         let mut removed = false;
-        for tag in index.tags() {
+        for tag in index.all_tags() {
             let entry = index
                 .find(&tag)
                 .map_err(|reason| Fault::damaged(self.root(), reason))?;
             if entry.is_some_and(|entry| wanted(&tag, entry.digest)) {
-                removed |= changed.remove(&tag);
+                removed |= changed.take_out(&tag);
             }
         }
         if removed {

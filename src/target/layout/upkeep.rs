@@ -26,11 +26,11 @@ impl Layout {
 }
 
 impl Upkeep for Layout {
-    async fn tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
+    async fn all_tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
         let attempted = self.on(false, "index.json");
         self.blocking(attempted, false, |store| {
             let index = store.index()?;
-            let tags = index.map(|index| index.tags()).unwrap_or_default();
+            let tags = index.map(|index| index.all_tags()).unwrap_or_default();
             Ok(tags.iter().filter_map(|tag| tag.parse().ok()).collect())
         })
         .await
@@ -128,16 +128,18 @@ impl Upkeep for Layout {
         Ok(Deletes::Tags)
     }
 
-    async fn delete_tag(&self, _: &Repository, tag: &Tag) -> Result<(), TargetError> {
+    async fn remove(&self, _: &Repository, tag: &Tag) -> Result<(), TargetError> {
         let attempted = format!("delete `{tag}` of `{}`", self.shown);
         let tag = tag.to_string();
-        self.blocking(attempted, true, move |store| store.remove(|name, _| name == tag))
-            .await
+        self.blocking(attempted, true, move |store| {
+            store.take_out(|name, _| name == tag)
+        })
+        .await
     }
 
-    async fn delete_digest(&self, _: &Repository, digest: Digest) -> Result<(), TargetError> {
+    async fn remove_digest(&self, _: &Repository, digest: Digest) -> Result<(), TargetError> {
         let attempted = format!("delete `{digest}` of `{}`", self.shown);
-        self.blocking(attempted, true, move |store| store.remove(|_, at| at == digest))
+        self.blocking(attempted, true, move |store| store.take_out(|_, at| at == digest))
             .await
     }
 

@@ -33,7 +33,7 @@ struct Page {
 }
 
 impl Upkeep for Registry {
-    async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, TargetError> {
+    async fn all_tags(&self, repository: &Repository) -> Result<Vec<Tag>, TargetError> {
         let operation = Operation::read(repository, "the tags");
         let mut place = Place::Path("tags/list".to_owned());
         let mut tags = std::collections::BTreeSet::new();
@@ -197,11 +197,11 @@ impl Upkeep for Registry {
         }
     }
 
-    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<(), TargetError> {
+    async fn remove(&self, repository: &Repository, tag: &Tag) -> Result<(), TargetError> {
         self.delete(repository, &tag.to_string()).await
     }
 
-    async fn delete_digest(&self, repository: &Repository, digest: Digest) -> Result<(), TargetError> {
+    async fn remove_digest(&self, repository: &Repository, digest: Digest) -> Result<(), TargetError> {
         self.delete(repository, &digest.to_string()).await
     }
 

@@ -19,7 +19,7 @@ async fn tags_come_page_by_page() {
         _ => answer(200, &[], r#"{"name":"x","tags":null}"#),
     })
     .await;
-    let tags = client().tags(&fake.repository()).await.unwrap();
+    let tags = client().all_tags(&fake.repository()).await.unwrap();
     let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
     assert_eq!(tags, ["a", "b", "c", "d"]);
     assert_eq!(fake.seen().len(), 3);
@@ -36,7 +36,7 @@ async fn a_list_that_breaks_off_is_no_list() {
         _ => answer(500, &[], ""),
     })
     .await;
-    assert!(client().tags(&broken.repository()).await.is_err());
+    assert!(client().all_tags(&broken.repository()).await.is_err());
     let elsewhere = Fake::start(|_| {
         answer(
             200,
@@ -45,14 +45,14 @@ async fn a_list_that_breaks_off_is_no_list() {
         )
     })
     .await;
-    assert!(client().tags(&elsewhere.repository()).await.is_err());
+    assert!(client().all_tags(&elsewhere.repository()).await.is_err());
     for (status, code, listed) in [
         (404, "NAME_UNKNOWN", true),
         (404, "", false),
         (401, "UNAUTHORIZED", false),
     ] {
         let fake = Fake::start(move |_| refuse(status, code)).await;
-        let tags = client().tags(&fake.repository()).await;
+        let tags = client().all_tags(&fake.repository()).await;
         assert_eq!(tags.is_ok(), listed, "{status} {code}");
     }
 }
@@ -86,9 +86,9 @@ async fn deleting_what_is_gone_is_fine_and_a_refusal_is_told() {
         (403, "DENIED", false),
     ] {
         let fake = Fake::start(move |_| refuse(status, code)).await;
-        let outcome = client().delete_tag(&fake.repository(), &tag()).await;
+        let outcome = client().remove(&fake.repository(), &tag()).await;
         assert_eq!(outcome.is_ok(), deleted, "{status} {code}");
-        let outcome = client().delete_digest(&fake.repository(), digest()).await;
+        let outcome = client().remove_digest(&fake.repository(), digest()).await;
         assert_eq!(outcome.is_ok(), deleted, "{status} {code}");
     }
 }
