@@ -98,8 +98,8 @@ pub async fn inspect(
     let said = output.stderr.trim();
     match output.ended {
         Ended::Exited(0) => facts(&output.stdout).map(|facts| BuilderFacts {
-            engine,
             buildx,
+            engine,
             ..facts
         }),
         Ended::Cancelled => Err(BuilderError::Cancelled),

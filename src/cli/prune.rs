@@ -25,7 +25,7 @@ pub(super) async fn run(session: &Session, args: &PruneArgs) -> Result<ExitCode,
             Ok(None) => {}
             Ok(Some(account)) => {
                 facts.deletes = Deletes::Tags;
-                way = Way::Hub(account);
+                way = Way::Hub(Box::new(account));
             }
             // What would go can be shown without an account.
             Err(_) if !acts => facts.deletes = Deletes::Tags,

@@ -163,9 +163,8 @@ pub(crate) async fn record<T: Target>(
     repository: &Repository,
     tag: &Tag,
 ) -> Result<Option<Record>, TargetError> {
-    let bytes = match artifact::get(target, repository, tag, ARTIFACT_TYPE, SIZE_LIMIT).await? {
-        Some(bytes) => bytes,
-        None => return Ok(None),
+    let Some(bytes) = artifact::get(target, repository, tag, ARTIFACT_TYPE, SIZE_LIMIT).await? else {
+        return Ok(None);
     };
     let damaged = |reason: String| TargetError {
         attempted: format!("read the record `{tag}` of `{repository}`"),

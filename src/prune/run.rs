@@ -14,7 +14,7 @@ pub enum Way {
     /// As the target does it.
     Target,
     /// Through Docker Hub's own API.
-    Hub(HubAccount),
+    Hub(Box<HubAccount>),
 }
 
 /// What happened.

@@ -53,7 +53,7 @@ async fn given(tags: &[(&str, &str)], going: &[&[&str]], deletes: Deletes) -> (M
 async fn ran(target: &Memory, plan: &Plan, cancel: &CancellationToken) -> (Ended, Vec<Event>) {
     let mut events = Vec::new();
     let ended = run(target, &Way::Target, &repository(), plan, cancel, |event| {
-        events.push(event.clone())
+        events.push(event.clone());
     })
     .await;
     (ended, events)

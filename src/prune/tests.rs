@@ -127,7 +127,7 @@ impl World {
                 points: points.clone(),
                 tools: Tools::default(),
             };
-            world.record(record, Mark::default());
+            world.record(record, &Mark::default());
             world.numbers.push(numbers);
         }
         world
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    fn record(&mut self, record: Record, mark: Mark) {
+    fn record(&mut self, record: Record, mark: &Mark) {
         let at = digest(&format!("record {} {}", record.family, record.version));
         let (own, head) = (mark.record(&record.version), mark.newest_record());
         self.facts.tags.insert(own.clone(), at);
@@ -271,7 +271,7 @@ proptest! {
             record.updated = jiff::Timestamp::from_second(NOW - 1000 * DAY).unwrap();
             let number = world.numbers[shared % world.numbers.len()][0];
             record.images = vec![world.image("base", number)];
-            world.record(record, Mark::of("tools"));
+            world.record(record, &Mark::of("tools"));
         }
 
         let plan = plan(&family, &world.facts).unwrap();
@@ -455,6 +455,6 @@ fn what_no_record_names_goes_by_its_age_if_it_can_be_nobody_elses() {
     }
     let mut foreign = world.facts.records[0].record.clone();
     foreign.family = "tools".to_owned();
-    world.record(foreign, Mark::of("tools"));
+    world.record(foreign, &Mark::of("tools"));
     assert!(plan(&family, &world.facts).unwrap().deletions.is_empty());
 }
