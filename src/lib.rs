@@ -22,10 +22,12 @@ pub mod init;
 pub mod inputs;
 pub mod plan;
 pub mod process;
+pub mod prune;
 pub mod record;
 pub mod report;
 pub mod smoke;
 pub mod target;
 #[cfg(test)]
 mod testing;
+pub mod verify;
 pub mod versions;

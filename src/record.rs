@@ -64,6 +64,50 @@ pub struct RecordPlatform {
     pub digest: Digest,
     /// The receipt that the barrier found, where the platform is tested.
     pub receipt: Option<Tag>,
+    /// What is downloaded for it, in bytes: the sum of its layers as they are stored. Where it is known.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// The sum of its uncompressed layers, in bytes. Where a test has counted them.
+    #[serde(default)]
+    pub uncompressed: Option<u64>,
+    /// What building it took, where this release built it.
+    #[serde(default)]
+    pub steps: Option<RecordSteps>,
+}
+
+/// The steps of one build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordSteps {
+    /// How many came from the build cache.
+    pub cached: u32,
+    /// How many ran.
+    pub run: u32,
+}
+
+impl RecordPlatform {
+    /// One of which no more is known yet.
+    #[must_use]
+    pub const fn new(platform: Platform, digest: Digest, receipt: Option<Tag>) -> Self {
+        Self {
+            platform,
+            digest,
+            receipt,
+            size: None,
+            uncompressed: None,
+            steps: None,
+        }
+    }
+
+    /// With what another account of the same platform image knows.
+    #[must_use]
+    pub fn knowing(mut self, other: Option<Self>) -> Self {
+        if let Some(other) = other.filter(|other| other.digest == self.digest) {
+            self.size = self.size.or(other.size);
+            self.uncompressed = self.uncompressed.or(other.uncompressed);
+            self.steps = self.steps.or(other.steps);
+        }
+        self
+    }
 }
 
 /// One image of a release.
@@ -172,6 +216,24 @@ pub struct Tools {
     /// Version of BuildKit, where it was asked.
     #[serde(default)]
     pub buildkit: Option<String>,
+    /// Version of the engine, where it was asked.
+    #[serde(default)]
+    pub engine: Option<String>,
+}
+
+impl Record {
+    /// What it says of a platform image.
+    #[must_use]
+    pub fn platform(&self, digest: Digest) -> Option<&RecordPlatform> {
+        let mut platforms = self.images.iter().flat_map(|image| &image.platforms);
+        platforms.find(|platform| platform.digest == digest)
+    }
+
+    /// Whether its release tags stand, by its own account.
+    #[must_use]
+    pub const fn stands(&self) -> bool {
+        matches!(self.state, RecordState::Done | RecordState::NotPromoted)
+    }
 }
 
 /// The account of one release.

@@ -84,6 +84,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "prune",
+        &[
+            "clock",
+            "config",
+            "credentials",
+            "domain",
+            "environment",
+            "gather",
+            "record",
+            "target",
+        ],
+    ),
+    ("verify", &["config", "domain", "record", "target"]),
+    (
         "execute",
         &[
             "config", "domain", "facts", "gather", "inputs", "plan", "record", "target",
@@ -132,7 +146,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "environment",
             "execute",
             "plan",
+            "prune",
             "record",
+            "target",
+            "verify",
             "versions",
         ],
     ),

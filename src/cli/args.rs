@@ -139,8 +139,14 @@ pub enum Command {
     Recover(RecoverArgs),
     /// Move the aliases back to what a release replaced
     Rollback(RollbackArgs),
-    /// Show what the tags point at
-    Status,
+    /// Show what the tags point at, and what a release now would do
+    Status(StatusArgs),
+    /// Show the releases so far, or the record of one
+    History(HistoryArgs),
+    /// Look whether all that a release consists of is there
+    Verify(VerifyArgs),
+    /// Delete machine tags and records that nothing needs any more
+    Prune(PruneArgs),
     /// Show identities and what counts in them
     Hash(HashArgs),
     /// Show what changed of each image since what its alias points at
@@ -332,6 +338,42 @@ pub struct RollbackArgs {
     /// Do it without asking
     #[arg(short, long, env = "SPLITBASE_YES")]
     pub yes: bool,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Show the releases so far too
+    #[arg(long, env = "SPLITBASE_ALL")]
+    pub all: bool,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The release; without it all of them are listed
+    pub version: Option<Version>,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The release; falls back to the newest that is finished
+    pub version: Option<Version>,
+    /// Read every byte and compare its digest, not only whether it is there
+    #[arg(long, env = "SPLITBASE_DEEP")]
+    pub deep: bool,
+}
+
+/// `prune`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Do it; without this flag it is only shown
+    #[arg(short, long, env = "SPLITBASE_YES")]
+    pub yes: bool,
+    /// Only show it
+    #[arg(long, env = "SPLITBASE_DRY_RUN")]
+    pub dry_run: bool,
 }
 
 /// `hash`.

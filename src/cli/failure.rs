@@ -42,6 +42,15 @@ impl Failure {
         self
     }
 
+    /// It in one line.
+    pub(super) fn line(&self) -> String {
+        let lines = self.messages.iter().map(|message| match message {
+            Message::Placed(errors) => errors.render(false),
+            Message::Plain(message, _) => message.clone(),
+        });
+        lines.collect::<Vec<_>>().join("; ")
+    }
+
     /// Tells it on standard error.
     pub(super) fn tell(&self, stderr: &Output) {
         for message in &self.messages {

@@ -11,9 +11,11 @@ mod explain;
 mod failure;
 mod hash;
 mod help;
+mod history;
 mod init;
 mod plan;
 mod promote;
+mod prune;
 mod recover;
 mod release;
 mod resolve;
@@ -21,6 +23,7 @@ mod rollback;
 mod session;
 mod status;
 mod validate;
+mod verify;
 
 use crate::config;
 use crate::domain::ExitCode;
@@ -101,21 +104,24 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
     let session = Session::new(cli.global, environment, cancel.clone())?;
     let command = async {
         match cli.command {
-            Command::Plan(args) => plan::run(&session, args).await,
-            Command::Release(args) => release::run(&session, args).await,
-            Command::Validate(args) => validate::run(&session, args).await,
+            Command::Plan(args) => Box::pin(plan::run(&session, args)).await,
+            Command::Release(args) => Box::pin(release::run(&session, args)).await,
+            Command::Validate(args) => Box::pin(validate::run(&session, args)).await,
             Command::Promote(args) => Box::pin(promote::run(&session, args)).await,
             Command::Recover(args) => Box::pin(recover::run(&session, args)).await,
             Command::Rollback(args) => Box::pin(rollback::run(&session, args)).await,
-            Command::Status => status::run(&session).await,
-            Command::Hash(args) => hash::run(&session, args).await,
-            Command::Explain(args) => explain::run(&session, args).await,
-            Command::Build(args) => build::build(&session, args).await,
-            Command::Smoke(args) => build::smoke(&session, args).await,
-            Command::Describe(args) => describe::run(&session, args).await,
-            Command::Resolve(args) => resolve::run(&session, args).await,
-            Command::Doctor => doctor::run(&session).await,
-            Command::Init(args) => init::run(&session, args).await,
+            Command::Status(args) => Box::pin(status::run(&session, &args)).await,
+            Command::History(args) => Box::pin(history::run(&session, args)).await,
+            Command::Verify(args) => Box::pin(verify::run(&session, args)).await,
+            Command::Prune(args) => Box::pin(prune::run(&session, &args)).await,
+            Command::Hash(args) => Box::pin(hash::run(&session, args)).await,
+            Command::Explain(args) => Box::pin(explain::run(&session, args)).await,
+            Command::Build(args) => Box::pin(build::build(&session, args)).await,
+            Command::Smoke(args) => Box::pin(build::smoke(&session, args)).await,
+            Command::Describe(args) => Box::pin(describe::run(&session, args)).await,
+            Command::Resolve(args) => Box::pin(resolve::run(&session, args)).await,
+            Command::Doctor => Box::pin(doctor::run(&session)).await,
+            Command::Init(args) => Box::pin(init::run(&session, args)).await,
             Command::Ci(args) => ci::run(&session, &args),
             Command::Schema | Command::Completions(_) => Ok(ExitCode::Done),
         }

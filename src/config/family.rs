@@ -1,7 +1,9 @@
 //! What a `variants.toml` says, checked and with its defaults filled in. Everything after loading works on this.
 
 use super::{Sbom, Template};
-use crate::domain::{ByteSize, Duration, ImageId, Period, Platform, PublicTag, Repository, Tag, Versioning};
+use crate::domain::{
+    ByteSize, Duration, ImageId, Period, Platform, PublicTag, Repository, Tag, TagPattern, Versioning,
+};
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,9 @@ pub struct Family {
     /// The repository's page, where it has one that is made.
     #[serde(default)]
     pub describe: Option<Describe>,
+    /// What `prune` keeps.
+    #[serde(default)]
+    pub prune: Prune,
 }
 
 impl Family {
@@ -359,6 +364,27 @@ impl Retry {
         let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
         let delay = self.delays.get(index).or(self.delays.last());
         Some(delay.map_or(std::time::Duration::ZERO, |delay| delay.0))
+    }
+}
+
+/// What `prune` keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// How many of the newest releases; at least 1.
+    pub keep_releases: u32,
+    /// Releases and machine tags that are younger than this.
+    pub keep_younger_than: Duration,
+    /// Tags that match one of these.
+    pub keep: Vec<TagPattern>,
+}
+
+impl Default for Prune {
+    fn default() -> Self {
+        Self {
+            keep_releases: 10,
+            keep_younger_than: Duration::from_secs(30 * 24 * 3600),
+            keep: Vec::new(),
+        }
     }
 }
 

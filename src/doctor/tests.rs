@@ -136,6 +136,7 @@ fn builders_and_what_they_cannot_do() {
             store,
             buildkit: String::new(),
             buildx: String::new(),
+            engine: String::new(),
             platforms: platforms.iter().map(|text| platform(text)).collect(),
         })
     };

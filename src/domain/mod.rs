@@ -13,6 +13,7 @@ mod public_tag;
 mod quantity;
 mod repository;
 mod tag;
+mod tag_pattern;
 mod target_ref;
 mod version;
 
@@ -27,6 +28,7 @@ pub use public_tag::PublicTag;
 pub use quantity::{ByteSize, Duration};
 pub use repository::Repository;
 pub use tag::Tag;
+pub use tag_pattern::TagPattern;
 pub use target_ref::TargetRef;
 pub use version::{ParsedVersion, Version, Versioning};
 

@@ -23,15 +23,25 @@ impl Tag {
         &self.0
     }
 
+    /// Whether this has the form of a record's tag: `_release`, `_release-…`, `_release.…`.
+    #[must_use]
+    pub fn is_record(&self) -> bool {
+        let rest = self.0.strip_prefix("_release");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+    }
+
+    /// Whether this has the form of a cache reference.
+    #[must_use]
+    pub fn is_cache(&self) -> bool {
+        self.0.starts_with("cache-")
+    }
+
     /// Whether this has the form of a machine tag, which no release tag or alias may have: an identity tag with or without anything
     /// behind it, a cache reference, or a record.
     #[must_use]
     pub fn has_machine_form(&self) -> bool {
         let text = self.0.as_str();
-        let record = text.strip_prefix("_release");
-        if record.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
-            || text.starts_with("cache-")
-        {
+        if self.is_record() || self.is_cache() {
             return true;
         }
         let identity_at = |rest: &str| {

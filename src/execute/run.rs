@@ -9,6 +9,7 @@ use super::steps;
 use crate::config::Retry;
 use crate::domain::{ExitCode, ImageId};
 use crate::plan::{Action, Plan, Step, StepId};
+use crate::target::artifact::Artifacts;
 use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -71,6 +72,7 @@ pub(super) struct Run<E> {
     pub(super) aliases_checked: OnceCell<Result<(), StepFailure>>,
     /// What publishes the lists of inputs, beside the steps.
     pub(super) lists: Mutex<BTreeMap<ImageId, tokio::task::JoinHandle<()>>>,
+    pub(super) artifacts: Artifacts,
 }
 
 impl<E> Run<E> {
@@ -172,6 +174,7 @@ pub async fn execute<E: Effects>(
         tags_checked: OnceCell::new(),
         aliases_checked: OnceCell::new(),
         lists: Mutex::default(),
+        artifacts: Artifacts::default(),
         plan: plan.clone(),
     });
     run.sink.event(&Event::Planned {

@@ -4,7 +4,7 @@ use super::steps::publish::Moved;
 use crate::domain::{Digest, ImageId, Platform, PublicTag, Tag};
 use crate::facts::PlatformImage;
 use crate::plan::Plan;
-use crate::record::Record;
+use crate::record::{Record, RecordSteps};
 use crate::target::RawManifest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(super) struct State {
     inner: Mutex<Inner>,
+}
+
+/// What came to be known of a platform image for the record.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Known {
+    /// Sum of its layers as they are stored, in bytes.
+    pub(super) size: Option<u64>,
+    /// Sum of its uncompressed layers, in bytes.
+    pub(super) uncompressed: Option<u64>,
+    /// What building it took.
+    pub(super) steps: Option<RecordSteps>,
 }
 
 /// The fields of [`State`].
@@ -40,6 +51,8 @@ pub(super) struct Inner {
     pub(super) record: Option<Record>,
     /// The record as this run wrote it last.
     pub(super) recorded: Option<Digest>,
+    /// What came to be known of platform images for the record.
+    pub(super) known: BTreeMap<Digest, Known>,
     /// What is odd, but no error.
     pub(super) warnings: Vec<String>,
 }

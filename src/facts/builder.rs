@@ -26,8 +26,11 @@ pub struct BuilderFacts {
     pub store: ImageStore,
     /// BuildKit's version, as far as it tells.
     pub buildkit: String,
-    /// buildx's own version.
+    /// buildx's own version; empty where the client does not tell.
     pub buildx: String,
+    /// The engine's version; empty where there is none, or it does not tell.
+    #[serde(default)]
+    pub engine: String,
     /// What it can build for, natively or emulated.
     pub platforms: Vec<Platform>,
 }

@@ -99,6 +99,23 @@ pub async fn gather<T: Target>(
     Ok(facts)
 }
 
+/// As [`gather`], but asks nobody what can be built: for showing what a release now would do, where nothing is built.
+///
+/// # Errors
+/// As [`gather`].
+pub async fn gather_without_builder<T: Target>(
+    family: &Family,
+    options: &Options,
+    pins: &Pins,
+    world: &World<'_, T>,
+) -> Result<Facts, GatherError> {
+    check_sets(family, pins)?;
+    let (tell, told) = oneshot::channel();
+    drop(told);
+    let (facts, _) = without_builder(family, options, pins, world, tell).await?;
+    Ok(facts)
+}
+
 /// References that are built upon, by image.
 type Bases = BTreeMap<ImageId, Vec<String>>;
 

@@ -5,8 +5,7 @@ use crate::domain::{Digest, IdentityTags, Platform, PublicTag, Repository, Tag};
 use crate::facts::{ImageFacts, IndexFact, PlatformFact};
 use crate::record::{ARTIFACT_TYPE, Record, SIZE_LIMIT};
 use crate::target::images::{Contents, contents};
-use crate::target::oci::ImageManifest;
-use crate::target::{FailureClass, Presence, Reference, Target, TargetError};
+use crate::target::{Presence, Reference, Target, TargetError, artifact};
 use futures_util::future::{try_join, try_join_all};
 use std::collections::BTreeMap;
 
@@ -182,25 +181,14 @@ pub(super) async fn record_and_digest<T: Target>(
         Presence::Absent => return Ok(None),
         Presence::Unknown(error) => return Err(error),
     };
-    let damaged = |reason: String| TargetError {
-        attempted: format!("read the record `{tag}` of `{repository}`"),
-        reason,
-        status: None,
-        codes: Vec::new(),
-        class: FailureClass::Permanent,
-        retry_after: None,
-        hints: vec!["a newer splitbase may have written it".to_owned()],
-        write: false,
-    };
-    let manifest: ImageManifest =
-        serde_json::from_slice(&raw.bytes).map_err(|error| damaged(format!("it is no manifest: {error}")))?;
-    let layer = manifest
-        .layers
-        .iter()
-        .find(|layer| layer.media_type == ARTIFACT_TYPE);
-    let layer = layer.ok_or_else(|| damaged("it is not a record".to_owned()))?;
-    let bytes = target.blob(repository, &layer.digest, SIZE_LIMIT).await?;
+    let what = format!("the record `{tag}`");
+    let bytes = artifact::document(target, repository, &raw, ARTIFACT_TYPE, SIZE_LIMIT, &what).await?;
     serde_json::from_slice(&bytes)
         .map(|record| Some((record, raw.digest)))
-        .map_err(|error| damaged(format!("it is not a record: {error}")))
+        .map_err(|error| {
+            artifact::failure(
+                format!("read {what} of `{repository}`"),
+                format!("it is not a record: {error}"),
+            )
+        })
 }

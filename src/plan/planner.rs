@@ -5,7 +5,7 @@ use super::publish::{self, Names};
 use super::{Action, AssembleStep, Goal, Options, Plan, PlanError, RecordStep, SCHEMA, Step, StepId};
 use super::{build_step, collision, freshness, smoke_step};
 use crate::config::{Family, Image};
-use crate::domain::{IdentityTags, ImageId, Platform};
+use crate::domain::{Digest, IdentityTags, ImageId, Platform};
 use crate::facts::{BuilderFacts, Facts, ImageFacts};
 use crate::record::{Record, RecordImage, RecordPlatform, RecordState, Tools};
 use std::collections::BTreeMap;
@@ -474,11 +474,9 @@ fn record(
                 .platforms
                 .iter()
                 .filter_map(|(platform, decision)| {
-                    Some(RecordPlatform {
-                        platform: platform.clone(),
-                        digest: decision.used()?.digest(),
-                        receipt: state.receipt(image, platform),
-                    })
+                    let digest = decision.used()?.digest();
+                    let receipt = state.receipt(image, platform);
+                    Some(RecordPlatform::new(platform.clone(), digest, receipt).knowing(known(facts, digest)))
                 })
                 .collect(),
         });
@@ -531,6 +529,18 @@ fn record(
             splitbase: env!("CARGO_PKG_VERSION").to_owned(),
             buildx: told(|builder| &builder.buildx),
             buildkit: told(|builder| &builder.buildkit),
+            engine: told(|builder| &builder.engine),
         },
+    })
+}
+
+/// What earlier records know of a platform image: its sizes, and, where it is of this very release, what building it took.
+fn known(facts: &Facts, digest: Digest) -> Option<RecordPlatform> {
+    let own = facts.record.as_ref().and_then(|record| record.platform(digest));
+    let other = facts.newest.as_ref().and_then(|record| record.platform(digest));
+    own.cloned().or_else(|| {
+        let mut other = other?.clone();
+        other.steps = None;
+        Some(other)
     })
 }

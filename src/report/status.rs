@@ -4,7 +4,7 @@ use super::style::{FAINT, HEADING, NAME, ODD, paint};
 use super::summary::short;
 use super::table::{Cell, Table};
 use super::text;
-use crate::domain::{Digest, ImageId, PublicTag, Repository, TargetRef, Version};
+use crate::domain::{Digest, Identity, ImageId, Platform, PublicTag, Repository, TargetRef, Version};
 use crate::record::RecordState;
 use std::fmt::Write as _;
 
@@ -45,10 +45,44 @@ pub struct Status {
     pub newest: Option<StatusRelease>,
     /// The aliases of the family.
     pub aliases: Vec<StatusAlias>,
+    /// What a release now would do with each image, or why that is not known.
+    pub now: Result<Vec<StatusNow>, String>,
+}
+
+/// What a release now would do with one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusNow {
+    /// The image.
+    pub image: ImageId,
+    /// Its identity as its sources are now.
+    pub identity: Identity,
+    /// Its identity in the newest release.
+    pub released: Option<Identity>,
+    /// Platforms that would be built.
+    pub builds: Vec<Platform>,
+    /// Platforms that would be tested.
+    pub tests: Vec<Platform>,
+}
+
+impl StatusNow {
+    /// What would be done, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let listed = |verb: &str, platforms: &[Platform]| {
+            let platforms: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+            (!platforms.is_empty()).then(|| format!("{verb} {}", platforms.join(", ")))
+        };
+        let parts = [listed("build", &self.builds), listed("test", &self.tests)];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() {
+            return "use as it is".to_owned();
+        }
+        parts.join("; ")
+    }
 }
 
 /// `not-promoted`, as the record spells it, in words.
-const fn state_word(state: RecordState) -> &'static str {
+pub(super) const fn state_word(state: RecordState) -> &'static str {
     match state {
         RecordState::Planned => "unfinished: nothing is published yet",
         RecordState::Publishing => "unfinished: tags are being written",
@@ -81,11 +115,54 @@ pub fn status(status: &Status) -> String {
         status.repository,
         paint(FAINT, "newest release")
     );
-    if status.aliases.is_empty() {
-        return text;
+    if !status.aliases.is_empty() {
+        let _ = write!(
+            text,
+            "\n{}\n{}",
+            paint(HEADING, "aliases"),
+            aliases(&status.aliases)
+        );
     }
+    let _ = write!(
+        text,
+        "\n{}\n{}",
+        paint(HEADING, "a release now"),
+        now(&status.now)
+    );
+    text
+}
+
+fn now(now: &Result<Vec<StatusNow>, String>) -> String {
+    let images = match now {
+        Ok(images) => images,
+        Err(reason) => {
+            return format!(
+                "  {}\n",
+                paint(ODD, &text::clean(&format!("not known: {reason}")))
+            );
+        }
+    };
     let mut table = Table::default();
-    for alias in &status.aliases {
+    for image in images {
+        let same = image.released == Some(image.identity);
+        let since = match image.released {
+            Some(_) if same => "as released".to_owned(),
+            Some(released) => format!("released as {}", released.short()),
+            None => "not released yet".to_owned(),
+        };
+        table.row([
+            Cell::new(image.image.to_string()).style(NAME),
+            Cell::new(image.identity.short()).style(FAINT),
+            Cell::new(since),
+            Cell::new(image.words()),
+        ]);
+    }
+    table.render("  ")
+}
+
+fn aliases(aliases: &[StatusAlias]) -> String {
+    let mut table = Table::default();
+    for alias in aliases {
         let version = match (&alias.version, &alias.digest) {
             (Some(version), _) => Cell::new(version.to_string()),
             (None, Some(_)) => Cell::new("unknown").style(ODD),
@@ -99,8 +176,7 @@ pub fn status(status: &Status) -> String {
             Cell::new(text::clean(alias.note.as_deref().unwrap_or_default())).style(ODD),
         ]);
     }
-    let _ = write!(text, "\n{}\n{}", paint(HEADING, "aliases"), table.render("  "));
-    text
+    table.render("  ")
 }
 
 #[cfg(test)]
@@ -135,6 +211,22 @@ mod tests {
                 ),
                 alias("edge", None, None, None),
             ],
+            now: Ok(vec![
+                StatusNow {
+                    image: fixture::image("base"),
+                    identity: crate::testing::given::identity("base"),
+                    released: Some(crate::testing::given::identity("base")),
+                    builds: vec![],
+                    tests: vec![],
+                },
+                StatusNow {
+                    image: fixture::image("variant/omos"),
+                    identity: crate::testing::given::identity("new"),
+                    released: Some(crate::testing::given::identity("old")),
+                    builds: vec!["linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap()],
+                    tests: vec!["linux/amd64".parse().unwrap()],
+                },
+            ]),
         };
         insta::assert_snapshot!(bare(&status(&shown)), @r"
         repository      docker.io/acme/devbox
@@ -144,12 +236,20 @@ mod tests {
           latest-omos  v1.2.3   variant/omos  sha256:010101010101
           1.2-omos     unknown  variant/omos  sha256:020202020202  moved by somebody else
           edge         absent   variant/omos
+
+        a release now
+          base          cae662172fd4  as released               use as it is
+          variant/omos  11507a0e2f5e  released as cba06b5736fa  build linux/amd64, linux/arm64; test linux/amd64
         ");
         shown.newest = None;
         shown.aliases.clear();
+        shown.now = Err("npm does not answer".to_owned());
         insta::assert_snapshot!(bare(&status(&shown)), @r"
         repository      docker.io/acme/devbox
         newest release  none
+
+        a release now
+          not known: npm does not answer
         ");
     }
 }

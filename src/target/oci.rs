@@ -149,6 +149,12 @@ pub fn media_type_of(body: &serde_json::Value) -> Option<&str> {
     }
 }
 
+/// Whether a blob is in the registry, and not to be had elsewhere (layers of Windows).
+#[must_use]
+pub fn is_stored(blob: &Descriptor) -> bool {
+    !blob.media_type.contains(".nondistributable.") && !blob.media_type.contains(".foreign.")
+}
+
 /// Whether this media type is an index or a manifest list.
 #[must_use]
 pub fn is_index(media_type: &str) -> bool {

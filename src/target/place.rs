@@ -2,6 +2,7 @@
 
 use super::layout::Layout;
 use super::registry::Registry;
+use super::upkeep::{Deletes, Found, Upkeep};
 use super::{Presence, RawManifest, Reference, Target, TargetError, oci};
 use crate::domain::{Digest, Repository, Tag};
 use bytes::Bytes;
@@ -154,6 +155,78 @@ impl Target for Place {
         match self.folder() {
             Some(layout) => layout.time(),
             None => self.registry.time(),
+        }
+    }
+}
+
+impl Upkeep for Place {
+    async fn all_tags(&self, repository: &Repository) -> Result<Vec<Tag>, TargetError> {
+        match self.read(repository) {
+            Some(layout) => layout.all_tags(repository).await,
+            None => self.registry.all_tags(repository).await,
+        }
+    }
+
+    async fn pointed(&self, repository: &Repository, tag: &Tag) -> Found<Digest> {
+        match self.read(repository) {
+            Some(layout) => layout.pointed(repository, tag).await,
+            None => self.registry.pointed(repository, tag).await,
+        }
+    }
+
+    async fn stored(&self, repository: &Repository, digest: Digest) -> Found<RawManifest> {
+        match self.read(repository) {
+            Some(layout) => layout.stored(repository, digest).await,
+            None => self.registry.stored(repository, digest).await,
+        }
+    }
+
+    async fn has_blob(&self, repository: &Repository, blob: &oci::Descriptor) -> Found<()> {
+        match self.read(repository) {
+            Some(layout) => layout.has_blob(repository, blob).await,
+            None => self.registry.has_blob(repository, blob).await,
+        }
+    }
+
+    async fn read_through(&self, repository: &Repository, blob: &oci::Descriptor) -> Found<()> {
+        match self.read(repository) {
+            Some(layout) => layout.read_through(repository, blob).await,
+            None => self.registry.read_through(repository, blob).await,
+        }
+    }
+
+    async fn now(&self, repository: &Repository) -> Result<Option<jiff::Timestamp>, TargetError> {
+        match self.read(repository) {
+            Some(layout) => layout.now(repository).await,
+            None => self.registry.now(repository).await,
+        }
+    }
+
+    async fn deletes(&self, repository: &Repository) -> Result<Deletes, TargetError> {
+        match self.folder() {
+            Some(layout) => layout.deletes(repository).await,
+            None => self.registry.deletes(repository).await,
+        }
+    }
+
+    async fn remove(&self, repository: &Repository, tag: &Tag) -> Result<(), TargetError> {
+        match self.folder() {
+            Some(layout) => layout.remove(repository, tag).await,
+            None => self.registry.remove(repository, tag).await,
+        }
+    }
+
+    async fn remove_digest(&self, repository: &Repository, digest: Digest) -> Result<(), TargetError> {
+        match self.folder() {
+            Some(layout) => layout.remove_digest(repository, digest).await,
+            None => self.registry.remove_digest(repository, digest).await,
+        }
+    }
+
+    async fn sweep(&self) -> Result<u64, TargetError> {
+        match self.folder() {
+            Some(layout) => layout.sweep().await,
+            None => self.registry.sweep().await,
         }
     }
 }

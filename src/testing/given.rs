@@ -156,6 +156,7 @@ impl Given {
         let facts = Facts {
             images: family.images.iter().map(fact).collect(),
             builder: Some(BuilderFacts {
+                engine: "28.5.0".to_owned(),
                 name: "default".to_owned(),
                 driver: "docker".to_owned(),
                 store: ImageStore::Containerd,

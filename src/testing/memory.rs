@@ -1,6 +1,7 @@
 //! A target in memory. It serves what a registry cannot be made to do at will: faults, and foreign writers at a given moment.
 
 use crate::domain::{Digest, Repository, Tag};
+use crate::target::upkeep::{Deletes, Found, Upkeep};
 use crate::target::{FailureClass, Presence, RawManifest, Reference, Target, TargetError, oci};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub(crate) struct Content {
     pub(crate) compares: bool,
     /// Whether it deletes tags.
     pub(crate) deletes: bool,
+    /// Whether deleting a tag takes its digest along, against all promises.
+    pub(crate) takes_along: bool,
 }
 
 impl Content {
@@ -214,5 +217,73 @@ impl Target for Memory {
             }
             Ok(content.deletes)
         })
+    }
+}
+
+impl Upkeep for Memory {
+    async fn all_tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
+        Ok(self.with(|content| content.tags.keys().cloned().collect()))
+    }
+
+    async fn pointed(&self, repository: &Repository, tag: &Tag) -> Found<Digest> {
+        match self.resolve(repository, &Reference::from(tag)).await {
+            Presence::Present(digest) => Found::Whole(digest),
+            Presence::Absent => Found::Missing,
+            Presence::Unknown(error) => Found::Unknown(error),
+        }
+    }
+
+    async fn stored(&self, _: &Repository, digest: Digest) -> Found<RawManifest> {
+        let raw = self.with(|content| content.manifests.get(&digest).cloned());
+        raw.map_or(Found::Missing, Found::Whole)
+    }
+
+    async fn has_blob(&self, _: &Repository, blob: &oci::Descriptor) -> Found<()> {
+        let there = self.with(|content| content.blobs.contains_key(&blob.digest));
+        if there { Found::Whole(()) } else { Found::Missing }
+    }
+
+    async fn read_through(&self, repository: &Repository, blob: &oci::Descriptor) -> Found<()> {
+        self.has_blob(repository, blob).await
+    }
+
+    async fn now(&self, _: &Repository) -> Result<Option<jiff::Timestamp>, TargetError> {
+        Ok(None)
+    }
+
+    async fn deletes(&self, _: &Repository) -> Result<Deletes, TargetError> {
+        Ok(Deletes::Tags)
+    }
+
+    async fn remove(&self, _: &Repository, tag: &Tag) -> Result<(), TargetError> {
+        if let Some(error) = self.before("delete", tag.as_str()) {
+            return Err(error);
+        }
+        self.with(|content| {
+            content.writes.push(format!("delete {tag}"));
+            if let Some(digest) = content.tags.remove(tag)
+                && content.takes_along
+            {
+                content.manifests.remove(&digest);
+                content.tags.retain(|_, at| *at != digest);
+            }
+        });
+        Ok(())
+    }
+
+    async fn remove_digest(&self, _: &Repository, digest: Digest) -> Result<(), TargetError> {
+        if let Some(error) = self.before("delete", &digest.to_string()) {
+            return Err(error);
+        }
+        self.with(|content| {
+            content.writes.push(format!("delete {digest}"));
+            content.manifests.remove(&digest);
+            content.tags.retain(|_, at| *at != digest);
+        });
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<u64, TargetError> {
+        Ok(0)
     }
 }

@@ -5,7 +5,7 @@ use super::values::{Prereleases, Promote, RootPath};
 use super::{RawBase, RawBuild, RawVariant, RawVersion};
 use crate::config::Template;
 use crate::config::document::{Map, Placed};
-use crate::domain::{ByteSize, Duration, Platform, Versioning};
+use crate::domain::{ByteSize, Duration, Platform, TagPattern, Versioning};
 
 table! {
     /// A family of container images, for splitbase.
@@ -34,11 +34,12 @@ table! {
         "retry" retry: RawRetry,
         /// The page of the repository on Docker Hub.
         "describe" describe: RawDescribe,
+        /// What `prune` keeps.
+        "prune" prune: RawPrune,
     }
     needs ["schema", "family", "variants"]
     later {
         "sign": "leave it out; sign the digests that a release reports",
-        "prune": "leave it out; nothing is deleted yet",
         "mirrors": "leave it out; copy the tags after a release",
     }
 }
@@ -117,6 +118,18 @@ table! {
         "delays" delays: Vec<Placed<Duration>>,
         /// How often a build whose `RUN` failed is run again. Default: 0.
         "build" build: u32,
+    }
+}
+
+table! {
+    /// What `prune` keeps. What is named in any way by what is kept is kept too.
+    RawPrune {
+        /// How many of the newest releases, at least 1. Default: 10.
+        "keep-releases" keep_releases: u32,
+        /// Releases and machine tags that are younger than this. Default: `30d`.
+        "keep-younger-than" keep_younger_than: Duration,
+        /// Tags that match one of these: `*` is any characters, `?` is one. Default: none.
+        "keep" keep: Vec<Placed<TagPattern>>,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::config::document::{
     FromToml, Node, Reader, Span, looks_like_secret, looks_like_token, read_choice, read_text,
 };
 use crate::config::{HashFormat, Provenance, Refresh, Sbom, Template, Upstream};
-use crate::domain::{ByteSize, Duration, Platform, Versioning};
+use crate::domain::{ByteSize, Duration, Platform, TagPattern, Versioning};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -69,6 +69,7 @@ macro_rules! texts {
 texts!(
     Platform: "^linux/[a-z0-9_]+(/[a-z0-9_]+)?$" "linux/arm64",
     Duration: "^([0-9]+(ms|s|m|h|d))+$" "1h30m",
+    TagPattern: "^[A-Za-z0-9_.*?-]{1,128}$" "base-*",
     ByteSize: "^[0-9]+(\\.[0-9]+)? *([kKMGT]?B|[KMGT]iB)$" "2.5GB",
 );
 

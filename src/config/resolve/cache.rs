@@ -1,11 +1,11 @@
-//! `[cache]`, `[release]` and `[retry]`.
+//! `[cache]`, `[release]`, `[retry]` and `[prune]`.
 
 use super::Resolver;
 use super::placeholders::Scope;
 use crate::config::document::Placed;
 use crate::config::raw::Prereleases;
 use crate::config::raw::Promote;
-use crate::config::{Cache, CacheTo, Release, Retry, Template};
+use crate::config::{Cache, CacheTo, Prune, Release, Retry, Template};
 use crate::domain::{Digest, Repository, Tag};
 
 impl Resolver<'_, '_> {
@@ -75,6 +75,28 @@ impl Resolver<'_, '_> {
             promote: promote.is_none_or(|promote| *promote == Promote::Auto),
             prereleases_take_aliases: prereleases.is_some_and(|aliases| *aliases == Prereleases::Aliases),
             stamp_version: self.stamp_version,
+        }
+    }
+
+    pub(super) fn prune(&mut self) -> Prune {
+        let usual = Prune::default();
+        let Some(raw) = self.raw.prune.value() else {
+            return usual;
+        };
+        if let Some(releases) = raw.keep_releases.given().filter(|releases| releases.value == 0) {
+            let hint = "the newest release is always kept: write 1 for that one alone".to_owned();
+            self.error(&releases.span, format!("{} is less than 1", releases.label), hint);
+        }
+        Prune {
+            keep_releases: raw.keep_releases.value().copied().unwrap_or(usual.keep_releases),
+            keep_younger_than: raw
+                .keep_younger_than
+                .value()
+                .copied()
+                .unwrap_or(usual.keep_younger_than),
+            keep: raw.keep.value().map_or(usual.keep, |patterns| {
+                patterns.iter().map(|pattern| pattern.value.clone()).collect()
+            }),
         }
     }
 

@@ -46,6 +46,7 @@ pub(in crate::config) fn family(
     let versions = resolver.version_sources();
     let (cache, release, retry) = (resolver.cache(), resolver.release(), resolver.retry());
     let describe = resolver.describe();
+    let prune = resolver.prune();
     resolver.warn_of_unused_versions();
     Some(Family {
         file: file.to_owned(),
@@ -62,6 +63,7 @@ pub(in crate::config) fn family(
         release,
         retry,
         describe,
+        prune,
     })
 }
 

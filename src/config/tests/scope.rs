@@ -48,7 +48,6 @@ B = { npm = "b", min-age = "24h" }
 mirrors = ["docker.io/acme/full"]
 smoke = { command = ["true"], max-growth = "10%" }
 [sign]
-[prune]
 [mirrors]"#;
     insta::assert_snapshot!(report(tables), @r#"
     error: `[base] repository` is not supported yet
@@ -93,21 +92,14 @@ smoke = { command = ["true"], max-growth = "10%" }
        |  ^^^^
        = hint: leave it out; sign the digests that a release reports
 
-    error: `[prune]` is not supported yet
+    error: `[mirrors]` is not supported yet
       --> dir/variants.toml:15:2
        |
-    15 | [prune]
-       |  ^^^^^
-       = hint: leave it out; nothing is deleted yet
-
-    error: `[mirrors]` is not supported yet
-      --> dir/variants.toml:16:2
-       |
-    16 | [mirrors]
+    15 | [mirrors]
        |  ^^^^^^^
        = hint: leave it out; copy the tags after a release
 
-    8 problems in dir/variants.toml
+    7 problems in dir/variants.toml
     "#);
 }
 

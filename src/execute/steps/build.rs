@@ -7,6 +7,7 @@ use crate::config::Sbom;
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::facts::PlatformImage;
 use crate::plan::{BuildStep, PlanError};
+use crate::record::RecordSteps;
 use crate::target::images::{Contents, contents, layers as manifest_layers, required};
 use crate::target::oci::{self, Descriptor};
 use crate::target::{FailureClass, Presence, RawManifest, Reference, Target};
@@ -36,6 +37,16 @@ pub(in super::super) async fn build<E: Effects>(
     has_sbom(run, step, &ours).await?;
     let (used, adopted) = adopt(run, step, &raw, ours, base).await?;
     let digest = used.digest();
+    // For the record only: a size that cannot be read is not known.
+    let layers = manifest_layers(target, &step.repository, digest).await.ok();
+    run.state.lock().known.entry(digest).or_default().size =
+        layers.map(|layers| layers.iter().map(|layer| layer.size).sum());
+    if !adopted {
+        run.state.lock().known.entry(digest).or_default().steps = Some(RecordSteps {
+            cached: built.cached,
+            run: built.run,
+        });
+    }
     run.state
         .lock()
         .platforms

@@ -52,8 +52,10 @@ async fn publish<E: Effects>(run: &Run<E>, tag: &Tag, list: Bytes) -> Result<(),
         Presence::Unknown(error) => return Err(error),
         Presence::Absent => {}
     }
-    let manifest = artifact::store(target, repository, LIST_TYPE, list).await?;
-    target.put_manifest(repository, tag, &manifest).await
+    run.artifacts
+        .put(target, repository, tag, LIST_TYPE, list)
+        .await
+        .map(drop)
 }
 
 /// Waits for the lists that are still on their way, but not for long; an interrupt ends them at once.

@@ -4,14 +4,14 @@ use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, LAST_WORD, Run};
 use super::super::scheduler::Ended;
-use super::super::state::Inner;
+use super::super::state::{Inner, Known};
 use crate::domain::{Digest, ExitCode, ImageId, Tag};
 use crate::gather::record_at;
 use crate::plan::{Action, PlanImage, RecordStep};
 use crate::record::{
     ARTIFACT_TYPE, AliasPoint, Attempt, Record, RecordAlias, RecordMove, RecordPlatform, RecordState,
 };
-use crate::target::{Presence, Reference, Target, artifact};
+use crate::target::{Presence, Reference, Target};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -190,6 +190,7 @@ async fn write<E: Effects>(
                 &mut record,
                 image,
                 &inner.platforms,
+                &inner.known,
                 inner.indexes.get(&image.image).copied(),
             );
         }
@@ -227,7 +228,13 @@ async fn write<E: Effects>(
 
 type Platforms = BTreeMap<(crate::domain::ImageId, crate::domain::Platform), crate::facts::PlatformImage>;
 
-fn fill(record: &mut Record, image: &PlanImage, platforms: &Platforms, index: Option<Digest>) {
+fn fill(
+    record: &mut Record,
+    image: &PlanImage,
+    platforms: &Platforms,
+    learnt: &BTreeMap<Digest, Known>,
+    index: Option<Digest>,
+) {
     let Some(known) = record.images.iter_mut().find(|known| known.image == image.image) else {
         return;
     };
@@ -237,11 +244,16 @@ fn fill(record: &mut Record, image: &PlanImage, platforms: &Platforms, index: Op
     }
     let platform = |platform: &crate::plan::PlanPlatform| {
         let used = platforms.get(&(image.image.clone(), platform.platform.clone()))?;
-        Some(RecordPlatform {
-            platform: platform.platform.clone(),
-            digest: used.digest(),
-            receipt: platform.receipt.clone(),
-        })
+        let digest = used.digest();
+        let before = known.platforms.iter().find(|known| known.digest == digest);
+        let learnt = learnt.get(&digest).copied().unwrap_or_default();
+        let account = RecordPlatform {
+            size: learnt.size,
+            uncompressed: learnt.uncompressed,
+            steps: learnt.steps,
+            ..RecordPlatform::new(platform.platform.clone(), digest, platform.receipt.clone())
+        };
+        Some(account.knowing(before.cloned()))
     };
     known.platforms = image.platforms.iter().filter_map(platform).collect();
 }
@@ -355,9 +367,11 @@ fn undecide<E>(run: &Run<E>, record: &mut Record, inner: &Inner) {
 
 async fn put<E: Effects>(run: &Run<E>, tag: &Tag, bytes: Bytes, newest: Newest) -> Result<(), StepFailure> {
     let (target, repository) = (run.effects.target(), run.plan.work());
-    let raw = artifact::store(target, repository, ARTIFACT_TYPE, bytes).await?;
     // The record itself first: whoever reads the newest must find the one that it names.
-    target.put_manifest(repository, tag, &raw).await?;
+    let raw = run
+        .artifacts
+        .put(target, repository, tag, ARTIFACT_TYPE, bytes)
+        .await?;
     run.state.lock().recorded = Some(raw.digest);
     let tag = run.plan.mark.newest_record();
     match newest {

@@ -2,6 +2,7 @@
 
 use crate::target::oci::{self, Descriptor};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Annotation that holds the tag (OCI image specification, "Image Layout").
 const TAG: &str = "org.opencontainers.image.ref.name";
@@ -78,16 +79,29 @@ impl IndexFile {
         entries.insert(at, Value::Object(entry));
     }
 
-    /// Takes a tag away.
-    pub(super) fn remove(&mut self, tag: &str) {
-        if let Some(Value::Array(entries)) = self.document.get_mut("manifests") {
-            entries.retain(|entry| tag_of(entry) != Some(tag));
-        }
+    /// Takes a tag out; whether it was there.
+    pub(super) fn take_out(&mut self, tag: &str) -> bool {
+        let Some(Value::Array(entries)) = self.document.get_mut("manifests") else {
+            return false;
+        };
+        let before = entries.len();
+        entries.retain(|entry| tag_of(entry) != Some(tag));
+        entries.len() < before
     }
 
-    /// All tags.
-    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
-        self.entries().iter().filter_map(tag_of)
+    /// All tags, each once.
+    pub(super) fn all_tags(&self) -> Vec<String> {
+        let tags: BTreeSet<&str> = self.entries().iter().filter_map(tag_of).collect();
+        tags.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The digests of all entries, those of other programs too, whatever their algorithm.
+    pub(super) fn digests(&self) -> Vec<String> {
+        let digests = self
+            .entries()
+            .iter()
+            .filter_map(|entry| entry.get("digest")?.as_str());
+        digests.map(str::to_owned).collect()
     }
 
     /// The document as it is written.

@@ -6,8 +6,10 @@ mod fault;
 mod index;
 mod stage;
 mod store;
+mod sweep;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod write;
 
 pub use archive::Archive;

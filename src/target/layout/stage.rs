@@ -96,6 +96,18 @@ impl Store {
         }
     }
 
+    /// Whether some process is building into the layout right now.
+    pub(super) fn is_built_into(&self, _held: &Held) -> bool {
+        let Ok(entries) = fs::read_dir(self.own()) else {
+            return false;
+        };
+        entries.flatten().any(|entry| {
+            let lock = File::open(entry.path().join("lock"));
+            entry.file_name().to_string_lossy().starts_with(PREFIX)
+                && lock.is_ok_and(|lock| lock.try_lock().is_err())
+        })
+    }
+
     /// Moves the image that was exported into the layout, and puts it under a tag.
     pub(super) fn take_in(
         &self,

@@ -184,7 +184,7 @@ impl Store {
     /// All tags.
     pub(super) fn tags(&self) -> Result<Vec<Tag>, Fault> {
         let index = self.index()?;
-        let tags = index.iter().flat_map(|index| index.tags());
+        let tags = index.iter().flat_map(|index| index.all_tags());
         Ok(tags.filter_map(|tag| tag.parse().ok()).collect())
     }
 
@@ -310,11 +310,8 @@ pub(super) fn parts(raw: &RawManifest) -> Result<Parts, String> {
         return Ok(Parts::Index(index.manifests));
     }
     let manifest: ImageManifest = serde_json::from_slice(&raw.bytes).map_err(wrong)?;
-    let here = |blob: &Descriptor| {
-        !blob.media_type.contains(".nondistributable.") && !blob.media_type.contains(".foreign.")
-    };
     let blobs = std::iter::once(manifest.config).chain(manifest.layers);
-    Ok(Parts::Manifest(blobs.filter(here).collect()))
+    Ok(Parts::Manifest(blobs.filter(oci::is_stored).collect()))
 }
 
 /// Why a folder cannot be made a layout.

@@ -97,7 +97,7 @@ impl Store {
         sync(to.parent().unwrap_or(self.root()))
     }
 
-    fn write_index(&self, held: &Held, index: &IndexFile) -> Result<(), Fault> {
+    pub(super) fn write_index(&self, held: &Held, index: &IndexFile) -> Result<(), Fault> {
         let bytes = index
             .to_bytes()
             .map_err(|error| Fault::damaged(self.root(), format!("`index.json`: {error}")))?;
@@ -154,7 +154,7 @@ impl Store {
         match there {
             None => Ok(()),
             Some(digest) if digest == seen => {
-                index.remove(tag);
+                index.take_out(tag);
                 self.write_index(held, &index)
             }
             Some(_) => Err(conflict(there, Some(seen))),

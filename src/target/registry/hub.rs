@@ -1,4 +1,4 @@
-//! Docker Hub's own API, as far as a repository's page needs it: a token for an account, and a change of the descriptions
+//! Docker Hub's own API, as far as a repository's page and deletions need it: a token for an account, a change of the descriptions, and the deletion of a tag
 //! (docs.docker.com/reference/api/hub, "Authentication" and "Repositories").
 
 use super::failure::Operation;
@@ -7,7 +7,7 @@ use super::retry::{self, Observer};
 use super::{Options, http};
 use crate::config::Retry;
 use crate::credentials::Secret;
-use crate::domain::Repository;
+use crate::domain::{Repository, Tag};
 use crate::target::{FailureClass, TargetError};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
@@ -65,7 +65,9 @@ impl Hub {
         password: &Secret,
         descriptions: &Descriptions<'_>,
     ) -> Result<(), TargetError> {
-        let token = self.token(repository, username, password).await?;
+        let token = self
+            .token(repository, username, password, "change the page")
+            .await?;
         let operation = Operation::on(repository, format!("change the page of `{repository}`"), true);
         let mut body = json!({"full_description": descriptions.page});
         if let Some(short) = descriptions.short {
@@ -90,13 +92,57 @@ impl Hub {
         })
     }
 
-    async fn token(
+    /// Logs in to delete tags of a repository.
+    ///
+    /// # Errors
+    /// The account or its password is not accepted, or the API could not be reached.
+    pub async fn log_in(
         &self,
         repository: &Repository,
         username: &str,
         password: &Secret,
     ) -> Result<Secret, TargetError> {
-        let attempted = format!("log in as `{username}` to change the page of `{repository}`");
+        self.token(repository, username, password, "delete tags").await
+    }
+
+    /// Deletes a tag. Its registry deletes none, but the API does. That it is gone already is fine.
+    ///
+    /// # Errors
+    /// The account may not do this, or the API could not be reached.
+    pub async fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        token: &Secret,
+    ) -> Result<(), TargetError> {
+        let operation = Operation::on(repository, format!("delete `{tag}` of `{repository}`"), true);
+        let path = format!("v2/repositories/{}/tags/{tag}/", repository.path());
+        let deleted = retry::retrying(&self.retry, &self.observer, || {
+            self.send(&operation, Method::DELETE, &path, &Value::Null, Some(token))
+        });
+        match deleted.await {
+            Err(error) if error.status == Some(404) => Ok(()),
+            Err(mut error) => {
+                if matches!(error.status, Some(401 | 403)) {
+                    error.hints = vec![format!(
+                        "the account may not delete from `{}`: a token needs the scope Read, Write, Delete",
+                        repository.path()
+                    )];
+                }
+                Err(without(error, &[token]))
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    async fn token(
+        &self,
+        repository: &Repository,
+        username: &str,
+        password: &Secret,
+        purpose: &str,
+    ) -> Result<Secret, TargetError> {
+        let attempted = format!("log in as `{username}` to {purpose} of `{repository}`");
         let operation = Operation::on(repository, attempted, true);
         let body = json!({"identifier": username, "secret": password.expose()});
         let answer = retry::retrying(&self.retry, &self.observer, || {
@@ -133,11 +179,12 @@ impl Hub {
             failed
         };
         let client = self.http.client(&url, false).map_err(failed)?;
-        let mut request = client
-            .request(method, url)
-            .timeout(self.options.request_timeout)
-            .header("content-type", "application/json")
-            .body(body.to_string());
+        let mut request = client.request(method, url).timeout(self.options.request_timeout);
+        if !body.is_null() {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
+        }
         if let Some(token) = token {
             request = request.bearer_auth(token.expose());
         }

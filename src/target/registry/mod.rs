@@ -16,6 +16,7 @@ mod retry;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 pub use hub::{Descriptions, HUB, Hub};
 pub use reach::Reached;

@@ -1,5 +1,6 @@
 //! What the tests share: a family, a registry and a program of their own, and witnesses that know nothing of splitbase.
 
+mod crane_registry;
 mod docker_log;
 mod family;
 mod hub;
@@ -12,6 +13,7 @@ mod splitbase;
 mod upstream;
 mod witness;
 
+pub use crane_registry::CraneRegistry;
 pub use family::Family;
 pub use hub::Hub;
 pub use job::{Job, commit_all};

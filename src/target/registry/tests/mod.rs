@@ -9,6 +9,7 @@ mod push;
 mod retry;
 mod tags;
 mod transfer;
+mod upkeep;
 
 use super::{Options, Registry, RetryNotice};
 use crate::config::Retry;

@@ -1,0 +1,5 @@
+//! Whether the target holds what a record names: whole, and under the right tags. Reads only.
+
+mod check;
+
+pub use check::{Checked, Finding, Kind, Verified, verify};
