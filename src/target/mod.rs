@@ -10,6 +10,7 @@ mod measure;
 pub mod oci;
 mod place;
 pub mod registry;
+pub mod transfer;
 
 pub use error::{FailureClass, TargetError};
 pub use place::Place;
