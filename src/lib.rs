@@ -21,6 +21,7 @@ pub mod plan;
 pub mod process;
 pub mod record;
 pub mod report;
+pub mod sign;
 pub mod smoke;
 pub mod target;
 #[cfg(test)]

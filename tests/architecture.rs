@@ -34,6 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "process",
         ],
     ),
+    ("sign", &["config", "domain", "environment", "process"]),
     ("record", &["domain", "versions"]),
     ("holder", &["record"]),
     (
@@ -99,6 +100,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "inputs",
             "plan",
             "record",
+            "sign",
             "smoke",
             "target",
         ],

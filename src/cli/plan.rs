@@ -34,6 +34,7 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
     let options = options(session, version, &args.wishes);
     let facts = gather(session, &family, &options, &args.wishes).await?;
     let plan = plan::plan(&family, &facts, &options)?;
+    super::release::signer_is_there(session, &plan).await?;
     if let Some(path) = &args.save {
         write(path, &plan)?;
     }

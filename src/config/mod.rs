@@ -15,7 +15,7 @@ mod template;
 
 pub use family::{
     Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Release, Retry,
-    Secret, SecretSource, Smoke, Upstream, VersionSource,
+    Secret, SecretSource, Sign, Smoke, Upstream, VersionSource,
 };
 pub use load::{Loaded, Overrides, load, parse};
 pub use naming::{TagError, render_tag};

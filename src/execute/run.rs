@@ -290,6 +290,7 @@ async fn act<E: Effects>(run: &Run<E>, step: &Step, teller: &Teller<E>) -> Resul
         Action::Build(build) => steps::build::build(run, build, teller).await,
         Action::Smoke(smoke) => steps::smoke::smoke(run, smoke, teller).await,
         Action::Assemble(assemble) => steps::assemble::assemble(run, assemble).await,
+        Action::Sign(sign) => steps::sign::sign(run, sign).await,
         Action::Tag(tag) => steps::publish::tag(run, tag).await,
         Action::Alias(alias) => steps::publish::alias(run, alias).await,
         Action::Record(record) => steps::record::record(run, record).await,

@@ -3,6 +3,7 @@
 
 mod all;
 mod base;
+mod copy;
 mod error;
 mod identities;
 mod offline;
@@ -15,6 +16,7 @@ mod upstream;
 
 pub use all::{Pins, World, builder, gather};
 pub use base::standing_base;
+pub use copy::{Parcel, gather_copy, parcel};
 pub use error::{DockerfileProblem, GatherError};
 pub use identities::{canonical_list, image_facts};
 pub use offline::{Hashed, HashedImage, hash, resolve_floating};

@@ -4,6 +4,7 @@
 
 mod build_step;
 mod compare;
+mod copy;
 mod document;
 mod error;
 mod images;
@@ -18,14 +19,15 @@ mod validation;
 
 pub(crate) use build_step::{arguments, values as publish_values};
 pub use compare::differences;
+pub use copy::{no_record, plan_copy, record_in};
 pub use document::{Plan, PlanImage, PlanPlatform, PresenceWord, SCHEMA};
 pub use error::PlanError;
 pub use options::{Goal, Options, Rebuild};
 pub use planner::plan;
 pub use promote::plan_promotion;
 pub use step::{
-    Action, AliasStep, AssembleStep, BaseUse, BuildStep, DescribeStep, RecordStep, SmokeStep, Step, StepId,
-    TagStep,
+    Action, AliasStep, AssembleStep, BaseUse, BuildStep, DescribeStep, RecordStep, SignStep, SmokeStep, Step,
+    StepId, TagStep,
 };
 
 pub use validation::{Validation, on_base, validated, validation};

@@ -12,6 +12,7 @@ pub(crate) enum Phase {
     Build,
     Smoke,
     Assemble,
+    Sign,
     Tag,
     Alias,
     Record,
@@ -19,10 +20,11 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Build,
         Self::Smoke,
         Self::Assemble,
+        Self::Sign,
         Self::Tag,
         Self::Alias,
         Self::Record,
@@ -34,6 +36,7 @@ impl Phase {
             Action::Build(_) => Self::Build,
             Action::Smoke(_) => Self::Smoke,
             Action::Assemble(_) => Self::Assemble,
+            Action::Sign(_) => Self::Sign,
             Action::Tag(_) => Self::Tag,
             Action::Alias(_) => Self::Alias,
             Action::Record(_) => Self::Record,
@@ -53,6 +56,7 @@ impl Phase {
             Self::Build => "build",
             Self::Smoke => "smoke",
             Self::Assemble => "assemble",
+            Self::Sign => "sign",
             Self::Tag => "tag",
             Self::Alias => "alias",
             Self::Record => "record",
@@ -66,6 +70,7 @@ impl Phase {
             Self::Build => "build",
             Self::Smoke => "smoke",
             Self::Assemble => "assemble",
+            Self::Sign => "signatures",
             Self::Tag => "tags",
             Self::Alias => "aliases",
             Self::Record => "record",
@@ -79,6 +84,7 @@ impl Phase {
             Self::Build => ("build", "builds"),
             Self::Smoke => ("smoke test", "smoke tests"),
             Self::Assemble => ("index", "indexes"),
+            Self::Sign => ("signature", "signatures"),
             Self::Tag => ("tag", "tags"),
             Self::Alias => ("alias", "aliases"),
             Self::Record => ("record", "records"),
@@ -105,6 +111,7 @@ pub(crate) fn ending(
                 Some(Phase::Build) => "built",
                 Some(Phase::Smoke) => "passed",
                 Some(Phase::Assemble) => "assembled",
+                Some(Phase::Sign) => "signed",
                 Some(Phase::Tag) => "tagged",
                 Some(Phase::Alias) => "moved",
                 Some(Phase::Record) => "written",

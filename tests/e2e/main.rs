@@ -11,6 +11,7 @@
 
 mod classic;
 mod commands;
+mod copy;
 mod describe;
 mod doctor;
 mod elsewhere;
@@ -28,6 +29,7 @@ mod release;
 mod repositories;
 mod rerun;
 mod reuse;
+mod sign;
 mod support;
 mod tested;
 mod traps;

@@ -34,12 +34,13 @@ table! {
         "retry" retry: RawRetry,
         /// The page of the repository on Docker Hub.
         "describe" describe: RawDescribe,
+        /// Signing what is published, with the program cosign.
+        "sign" sign: RawSign,
     }
     needs ["schema", "family", "variants"]
     later {
-        "sign": "leave it out; sign the digests that a release reports",
         "prune": "leave it out; nothing is deleted yet",
-        "mirrors": "leave it out; copy the tags after a release",
+        "mirrors": "write `mirrors` into `[family]`: a list of repositories",
     }
 }
 
@@ -52,15 +53,14 @@ table! {
         "repository" repository: String,
         /// Where machine tags go instead: identity tags, receipts, records, caches. On the same registry as `repository`. `{env.NAME}` is filled in. Not used with `--repository`. Default: `repository`.
         "work-repository" work_repository: String,
+        /// Repositories that every release is copied to once it is done, on any registry. `{env.NAME}` is filled in. Not used with `--repository` or `--to`. Default: none.
+        "mirrors" mirrors: Vec<Placed<String>>,
         /// Platforms of every image that does not name its own. Default: `["linux/amd64"]`.
         "platforms" platforms: Vec<Placed<Platform>>,
         /// How versions are written, and so how they are ordered. Default: `semver`.
         "versioning" versioning: Versioning,
     }
     needs ["name"]
-    later {
-        "mirrors": "leave it out; copy the tags after a release",
-    }
 }
 
 table! {
@@ -116,6 +116,17 @@ table! {
         /// How often a build whose `RUN` failed is run again. Default: 0.
         "build" build: u32,
     }
+}
+
+table! {
+    /// Signing what is published, with the program cosign.
+    RawSign {
+        /// Arguments of `cosign sign`. splitbase adds `--yes` and, at the end, the digest of the index of each image. cosign runs in the folder of this file, with the environment of splitbase: name keys by file, `env://NAME` or KMS, never their password.
+        "cosign" cosign: Vec<Placed<String>>,
+        /// Arguments of `cosign verify`, before the digest. What they accept is not signed again. Default: whatever bears a signature counts as signed.
+        "verify" verify: Vec<Placed<String>>,
+    }
+    needs ["cosign"]
 }
 
 table! {

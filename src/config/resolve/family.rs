@@ -40,12 +40,14 @@ pub(in crate::config) fn family(
     resolver.check_name();
     let repository = resolver.repository();
     let work_repository = resolver.work_repository(repository.as_ref());
+    let mirrors = resolver.mirrors(repository.as_ref());
     let platforms = resolver.family_platforms();
     let images = resolver.images(&platforms, repository.as_ref());
     let base_image = resolver.base_image();
     let versions = resolver.version_sources();
     let (cache, release, retry) = (resolver.cache(), resolver.release(), resolver.retry());
     let describe = resolver.describe();
+    let sign = resolver.sign();
     resolver.warn_of_unused_versions();
     Some(Family {
         file: file.to_owned(),
@@ -53,6 +55,7 @@ pub(in crate::config) fn family(
         name: resolver.family_name(),
         repository: repository?,
         work_repository,
+        mirrors,
         base_image,
         platforms: overrides.platforms.clone().unwrap_or(platforms),
         versioning: resolver.versioning,
@@ -62,6 +65,7 @@ pub(in crate::config) fn family(
         release,
         retry,
         describe,
+        sign,
     })
 }
 

@@ -48,7 +48,6 @@ B = { npm = "b", min-age = "24h" }
 [variants.full]
 mirrors = ["docker.io/acme/full"]
 smoke = { command = ["true"], max-growth = "10%" }
-[sign]
 [prune]
 [mirrors]"#;
     insta::assert_snapshot!(report(tables), @r#"
@@ -85,7 +84,7 @@ smoke = { command = ["true"], max-growth = "10%" }
        |
     13 | mirrors = ["docker.io/acme/full"]
        | ^^^^^^^
-       = hint: leave it out; copy the tags after a release
+       = hint: leave it out; `[family] mirrors` get the whole family
 
     error: `[variants.full.smoke] max-growth` is not supported yet
       --> dir/variants.toml:14:31
@@ -94,28 +93,21 @@ smoke = { command = ["true"], max-growth = "10%" }
        |                               ^^^^^^^^^^
        = hint: leave it out; `max-size` limits the image
 
-    error: `[sign]` is not supported yet
+    error: `[prune]` is not supported yet
       --> dir/variants.toml:15:2
        |
-    15 | [sign]
-       |  ^^^^
-       = hint: leave it out; sign the digests that a release reports
-
-    error: `[prune]` is not supported yet
-      --> dir/variants.toml:16:2
-       |
-    16 | [prune]
+    15 | [prune]
        |  ^^^^^
        = hint: leave it out; nothing is deleted yet
 
     error: `[mirrors]` is not supported yet
-      --> dir/variants.toml:17:2
+      --> dir/variants.toml:16:2
        |
-    17 | [mirrors]
+    16 | [mirrors]
        |  ^^^^^^^
-       = hint: leave it out; copy the tags after a release
+       = hint: write `mirrors` into `[family]`: a list of repositories
 
-    9 problems in dir/variants.toml
+    8 problems in dir/variants.toml
     "#);
 }
 

@@ -5,4 +5,5 @@ pub(super) mod build;
 pub(super) mod describe;
 pub(super) mod publish;
 pub(super) mod record;
+pub(super) mod sign;
 pub(super) mod smoke;

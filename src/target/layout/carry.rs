@@ -55,7 +55,8 @@ impl Layout {
     pub(in crate::target) async fn has_blob(&self, blob: &Descriptor) -> Result<bool, TargetError> {
         let attempted = self.on(false, &blob.digest.to_string());
         let blob = blob.clone();
-        self.blocking(attempted, false, move |store| store.has(&blob)).await
+        self.blocking(attempted, false, move |store| store.has(&blob))
+            .await
     }
 
     /// Stores a blob, once its size and digest are proven.

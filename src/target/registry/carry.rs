@@ -128,7 +128,10 @@ impl Registry {
             };
             let asked = self.retrying(|| async {
                 let answer = self.checked(&operation, &request).await?;
-                let next = answer.header("link").and_then(next).map(|link| answer.url.join(link));
+                let next = answer
+                    .header("link")
+                    .and_then(next)
+                    .map(|link| answer.url.join(link));
                 let body = answer.body(&operation, REFERRERS_LIMIT).await?;
                 Ok((next, body))
             });
@@ -169,7 +172,10 @@ mod tests {
 
     #[test]
     fn next_pages_are_found() {
-        assert_eq!(next("</v2/a/referrers/b?last=c>; rel=\"next\""), Some("/v2/a/referrers/b?last=c"));
+        assert_eq!(
+            next("</v2/a/referrers/b?last=c>; rel=\"next\""),
+            Some("/v2/a/referrers/b?last=c")
+        );
         for header in ["", "</x>; rel=\"first\"", "x; rel=\"next\""] {
             assert_eq!(next(header), None, "{header}");
         }

@@ -61,7 +61,9 @@ impl Graph {
             .map(|root| (root.digest, root.repository.clone()))
             .collect();
         while !frontier.is_empty() {
-            let found = frontier.iter().map(|(digest, repository)| find(place, repository, *digest));
+            let found = frontier
+                .iter()
+                .map(|(digest, repository)| find(place, repository, *digest));
             let found = try_join_all(found).await?;
             frontier.clear();
             for found in found {
@@ -95,8 +97,11 @@ impl Graph {
     fn level(&mut self) {
         // No digest can be made to name itself, so this ends: each round lifts by one what stands too low.
         for _ in 0..=self.nodes.len() {
-            let levels: BTreeMap<Digest, usize> =
-                self.nodes.iter().map(|(digest, node)| (*digest, node.level)).collect();
+            let levels: BTreeMap<Digest, usize> = self
+                .nodes
+                .iter()
+                .map(|(digest, node)| (*digest, node.level))
+                .collect();
             let mut lifted = false;
             for node in self.nodes.values_mut() {
                 let below = node.children.iter().chain(&node.subject);
@@ -162,7 +167,7 @@ fn node(repository: &Repository, raw: RawManifest) -> Result<Node, TargetError> 
 
 /// What refers to `digest`: as the registry lists it, and as it stands under the fallback tag. A registry that has come to keep lists may still
 /// have older ones under tags.
-async fn referrers(
+pub(super) async fn referrers(
     place: &Place,
     repository: &Repository,
     digest: Digest,
@@ -200,7 +205,7 @@ pub fn sidecars(digest: &Digest) -> [Tag; 3] {
     [".sig", ".att", ".sbom"].map(|end| fallback.with_end(end))
 }
 
-async fn tagged(
+pub(super) async fn tagged(
     place: &Place,
     repository: &Repository,
     digest: Digest,

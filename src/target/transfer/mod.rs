@@ -8,8 +8,9 @@ mod graph;
 mod referring;
 
 pub use graph::{Root, sidecars};
-pub use referring::fallback_tag;
+pub use referring::{Referring, fallback_tag, is_signed, referring};
 
+use super::images::required;
 use super::oci::Descriptor;
 use super::place::Store;
 use super::{FailureClass, Place, Presence, RawManifest, Reference, Target, TargetError};
@@ -81,6 +82,46 @@ struct Carrier<'a> {
     copies: Semaphore,
 }
 
+impl Carried {
+    /// Both together.
+    #[must_use]
+    pub const fn and(&self, more: &Self) -> Self {
+        Self {
+            manifests: self.manifests + more.manifests,
+            mounted: self.mounted + more.mounted,
+            copied: self.copied + more.copied,
+            bytes: self.bytes + more.bytes,
+            referrers: if self.referrers > more.referrers {
+                self.referrers
+            } else {
+                more.referrers
+            },
+        }
+    }
+}
+
+/// Puts each tag that is not there on what has this digest in the same repository. What stands there already is that place's own and stays.
+///
+/// # Errors
+/// It could not be read, or not be written.
+pub async fn put_absent(
+    place: &Place,
+    repository: &Repository,
+    tags: &[(Tag, Digest)],
+) -> Result<(), TargetError> {
+    let puts = tags.iter().map(|(tag, digest)| async move {
+        match place.resolve(repository, &Reference::from(tag)).await {
+            Presence::Present(_) => Ok(()),
+            Presence::Absent => {
+                let raw = required(place, repository, *digest).await?;
+                place.put_manifest_if(repository, tag, &raw, None).await
+            }
+            Presence::Unknown(error) => Err(error),
+        }
+    });
+    try_join_all(puts).await.map(drop)
+}
+
 impl Carrier<'_> {
     async fn all(&self, graph: &Graph) -> Result<Carried, TargetError> {
         let absent = try_join_all(graph.nodes.values().map(|node| self.is_absent(node))).await?;
@@ -88,7 +129,11 @@ impl Carrier<'_> {
         // A registry takes a manifest only once all that it names is there; so what is named by one that is there needs no look.
         let mut blobs: BTreeMap<Digest, (&Repository, &Descriptor)> = BTreeMap::new();
         for node in &absent {
-            blobs.extend(node.blobs.iter().map(|blob| (blob.digest, (&node.repository, blob))));
+            blobs.extend(
+                node.blobs
+                    .iter()
+                    .map(|blob| (blob.digest, (&node.repository, blob))),
+            );
         }
         let mut blobs: Vec<_> = blobs.into_values().collect();
         // The longest first: whatever comes last then is short.
@@ -149,7 +194,9 @@ impl Carrier<'_> {
         match (source, self.place.store_of(self.to)) {
             (source, Store::Registry(registry)) => {
                 let near = matches!(source, Store::Registry(_)) && from.host() == self.to.host();
-                registry.carry_blob(self.to, blob, near.then_some(from), open).await
+                registry
+                    .carry_blob(self.to, blob, near.then_some(from), open)
+                    .await
             }
             (_, Store::Layout(layout)) if layout.has_blob(blob).await? => Ok(How::There),
             (Store::Registry(registry), Store::Layout(layout)) => {
