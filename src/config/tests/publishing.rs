@@ -29,14 +29,20 @@ fn mirrors_that_cannot_be() {
 
 #[test]
 fn mirrors_get_nothing_of_what_is_tried_elsewhere() {
-    let text = file("[family]\nname = \"devbox\"\nrepository = \"acme/devbox\"\nmirrors = [\"ghcr.io/acme/devbox\"]");
+    let text = file(
+        "[family]\nname = \"devbox\"\nrepository = \"acme/devbox\"\nmirrors = [\"ghcr.io/acme/devbox\"]",
+    );
     let overrides = Overrides {
         repository: "localhost:5000/try".parse().ok(),
         platforms: None,
     };
     let loaded = parse(&text, "variants.toml".into(), &environment(), &overrides).unwrap();
     assert!(loaded.family.mirrors.is_empty());
-    assert!(loaded.warnings[0].message.contains("are not used: `--repository`"));
+    assert!(
+        loaded.warnings[0]
+            .message
+            .contains("are not used: `--repository`")
+    );
 }
 
 #[test]
@@ -50,7 +56,10 @@ fn signing_is_arguments_of_cosign() {
             verify: Some(strings(&["--key=p"])),
         })
     );
-    assert_eq!(family("[sign]\ncosign = []").sign.map(|sign| sign.cosign), Some(Vec::new()));
+    assert_eq!(
+        family("[sign]\ncosign = []").sign.map(|sign| sign.cosign),
+        Some(Vec::new())
+    );
     assert_eq!(family("").sign, None);
 }
 

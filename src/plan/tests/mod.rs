@@ -1,5 +1,6 @@
 //! Tests of the planner, on families and facts that are made up.
 
+mod copying;
 mod describing;
 mod elsewhere;
 mod promotion;
