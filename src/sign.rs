@@ -202,9 +202,8 @@ mod tests {
             root: Path::new("/"),
             environment: &environment,
         };
-        let said = (0..20)
-            .map(|at| format!("{at} geheim\u{1b}[0m abcdef\n\n"))
-            .collect::<String>();
+        let said = (0..20).map(|at| [&at.to_string(), " geheim\u{1b}[0m abcdef\n"].concat());
+        let said: String = said.collect();
         let lines = cosign.last_lines(&said);
         assert_eq!(lines.len(), LINES);
         assert_eq!(lines[LINES - 1], "19 ***[0m ***");

@@ -7,7 +7,7 @@ use crate::config::Family;
 use crate::domain::{Digest, IdentityTags, Repository, Tag};
 use crate::facts::Facts;
 use crate::record::{Record, RecordImage};
-use crate::target::images::contents;
+use crate::target::images::{PlatformImage, contents};
 use crate::target::transfer::Root;
 use crate::target::{FailureClass, Presence, Reference, Target, TargetError};
 use futures_util::future::try_join_all;
@@ -66,7 +66,7 @@ async fn of_image<T: Target>(
             && let Presence::Present(raw) = target.manifest(work, &Reference::Digest(wrapper)).await
         {
             let inside = contents(target, work, &raw, false).await?.platforms;
-            let inside = inside.get(&platform.platform).map(|image| image.digest());
+            let inside = inside.get(&platform.platform).map(PlatformImage::digest);
             if inside == Some(platform.digest) {
                 add(tag, wrapper);
             }

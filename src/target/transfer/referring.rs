@@ -57,7 +57,8 @@ pub async fn referring(
 /// It could not be read.
 pub async fn is_signed(place: &Place, repository: &Repository, digest: Digest) -> Result<bool, TargetError> {
     let found = referring(place, repository, digest).await?;
-    if found.tags.iter().any(|tag| tag.as_str().ends_with(".sig")) {
+    let [signature, ..] = graph::sidecars(&digest);
+    if found.tags.contains(&signature) {
         return Ok(true);
     }
     for digest in found.digests {
