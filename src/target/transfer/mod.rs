@@ -11,7 +11,7 @@ pub use graph::{Root, sidecars};
 pub use referring::{Referring, fallback_tag, is_signed, referring};
 
 use super::images::required;
-use super::oci::Descriptor;
+use super::oci::{self, Descriptor};
 use super::place::Store;
 use super::{FailureClass, Place, Presence, RawManifest, Reference, Target, TargetError};
 use crate::domain::{Digest, Repository, Tag};
@@ -109,17 +109,24 @@ pub async fn put_absent(
     repository: &Repository,
     tags: &[(Tag, Digest)],
 ) -> Result<(), TargetError> {
-    let puts = tags.iter().map(|(tag, digest)| async move {
+    let absent = tags.iter().map(|(tag, digest)| async move {
         match place.resolve(repository, &Reference::from(tag)).await {
-            Presence::Present(_) => Ok(()),
-            Presence::Absent => {
-                let raw = required(place, repository, *digest).await?;
-                place.put_manifest_if(repository, tag, &raw, None).await
-            }
+            Presence::Present(_) => Ok(None),
+            Presence::Absent => Ok(Some((tag, required(place, repository, *digest).await?))),
             Presence::Unknown(error) => Err(error),
         }
     });
-    try_join_all(puts).await.map(drop)
+    let absent: Vec<_> = try_join_all(absent).await?.into_iter().flatten().collect();
+    // Indexes last: docker-registry 2.8 writes down anew that a manifest is there whenever it is put, and whoever puts an index that names it in that
+    // very moment is told that it is not.
+    for indexes in [false, true] {
+        let puts = absent
+            .iter()
+            .filter(|(_, raw)| oci::is_index(&raw.media_type) == indexes)
+            .map(|(tag, raw)| place.put_manifest_if(repository, tag, raw, None));
+        try_join_all(puts).await?;
+    }
+    Ok(())
 }
 
 impl Carrier<'_> {
