@@ -9,11 +9,13 @@ use crate::environment::Environment;
 use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
 use crate::holder;
 use crate::inputs::{self, InputEntry, Request};
-use crate::plan::SmokeStep;
+use crate::plan::{SignStep, SmokeStep};
 use crate::record::{Holder, Record};
+use crate::sign::{Cosign, SignError};
 use crate::smoke::{self, Held, Loading, SmokeOptions};
 use crate::target::layout::Archive;
 use crate::target::registry::Observer;
+use crate::target::transfer::{self, Root};
 use crate::target::{Place, Target as _, TargetError};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -238,6 +240,43 @@ impl Effects for Real {
         self.lists.get(image).cloned()
     }
 
+    async fn sign(
+        &self,
+        step: &SignStep,
+        digest: Digest,
+        cancel: &CancellationToken,
+    ) -> Result<String, TestFailure> {
+        let settings = self.family.sign.as_ref().ok_or_else(|| TestFailure {
+            reason: format!("sign {}: the family has no `[sign]`", step.image),
+            output: Vec::new(),
+            hints: vec!["make a new plan with `splitbase plan --save`".to_owned()],
+            exit_code: ExitCode::Refused,
+        })?;
+        let repository = &step.repository;
+        if let Some(source) = &step.source {
+            // A signature is kept beside what it signs, and no tag has brought that there yet.
+            let root = Root {
+                repository: source.clone(),
+                digest,
+            };
+            transfer::carry(&self.target, &[root], &self.target, repository).await?;
+        }
+        let cosign = Cosign {
+            sign: settings,
+            root: &self.root,
+            environment: &self.environment,
+        };
+        let signed = match cosign.verify(repository, &digest, cancel).await {
+            Some(verified) => verified.is_ok(),
+            None => transfer::is_signed(&self.target, repository, digest).await?,
+        };
+        if signed {
+            return Ok(format!("{digest} was signed before"));
+        }
+        cosign.sign(repository, &digest, cancel).await?;
+        Ok(digest.to_string())
+    }
+
     async fn describe(
         &self,
         record: &Record,
@@ -284,6 +323,21 @@ impl From<TargetError> for AttemptFailure {
             exit_code: error.exit_code(),
             hints: error.hints,
             again: Again::Never,
+        }
+    }
+}
+
+impl From<SignError> for TestFailure {
+    fn from(error: SignError) -> Self {
+        Self {
+            reason: error.message,
+            output: error.output,
+            hints: error.hints,
+            exit_code: if error.interrupted {
+                ExitCode::Interrupted
+            } else {
+                ExitCode::Failed
+            },
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod process;
 pub mod prune;
 pub mod record;
 pub mod report;
+pub mod sign;
 pub mod smoke;
 pub mod target;
 #[cfg(test)]

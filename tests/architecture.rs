@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "process",
         ],
     ),
+    ("sign", &["config", "domain", "environment", "process"]),
     ("record", &["domain", "versions"]),
     ("holder", &["record"]),
     (
@@ -117,6 +118,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "inputs",
             "plan",
             "record",
+            "sign",
             "smoke",
             "target",
         ],

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::domain::{ImageId, Platform, Repository, TargetRef, VariantName, Version};
+use crate::domain::{Destination, ImageId, Platform, Repository, VariantName, Version};
 use crate::init::BaseImage;
 use crate::plan::Rebuild;
 use crate::report::{ColorMode, ProgressMode};
@@ -53,7 +53,7 @@ pub struct Global {
     pub repository: Option<Repository>,
     /// A folder in OCI image layout to release into, instead of the registry: oci:DIR
     #[arg(long, global = true, env = "SPLITBASE_TO", value_name = "TARGET")]
-    pub to: Option<TargetRef>,
+    pub to: Option<Destination>,
     /// Only this variant (and the base); may be given more than once
     #[arg(
         long = "variant",
@@ -297,6 +297,9 @@ pub struct ValidateArgs {
 pub struct PromoteArgs {
     /// The release
     pub version: Version,
+    /// Copy the release there, and move the aliases there: REPOSITORY or oci:DIR. --to REPOSITORY is the same
+    #[arg(long, env = "SPLITBASE_INTO", value_name = "DESTINATION")]
+    pub into: Option<Destination>,
     /// Take over aliases of which no record knows the release
     #[arg(long, env = "SPLITBASE_ADOPT")]
     pub adopt: bool,

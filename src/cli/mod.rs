@@ -5,6 +5,7 @@ mod build;
 mod ci;
 mod completions;
 mod confirm;
+mod copy;
 mod describe;
 mod doctor;
 mod explain;
@@ -13,6 +14,7 @@ mod hash;
 mod help;
 mod history;
 mod init;
+mod mirrors;
 mod plan;
 mod promote;
 mod prune;
@@ -26,7 +28,7 @@ mod validate;
 mod verify;
 
 use crate::config;
-use crate::domain::ExitCode;
+use crate::domain::{Destination, ExitCode};
 use crate::environment::Environment;
 use crate::report::Output;
 use args::{Cli, Command};
@@ -101,6 +103,8 @@ fn at_once(global: args::Global, environment: Environment, command: &Command) ->
 async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     let cancel = CancellationToken::new();
     listen(&cancel)?;
+    let mut cli = cli;
+    take_destination(&mut cli)?;
     let session = Session::new(cli.global, environment, cancel.clone())?;
     let command = async {
         match cli.command {
@@ -135,6 +139,30 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
         session.leave(failure);
     }
     outcome
+}
+
+/// `--to REPOSITORY` is where `promote` copies a release to. For all else `--to` names a target, and a repository is none.
+fn take_destination(cli: &mut Cli) -> Result<(), Failure> {
+    let Some(Destination::Repository(repository)) = &cli.global.to else {
+        return Ok(());
+    };
+    let failure = |message: String| Failure::new(ExitCode::Usage, message);
+    match &mut cli.command {
+        Command::Promote(args) if args.into.is_none() => {
+            args.into = cli.global.to.take();
+            Ok(())
+        }
+        Command::Promote(_) => Err(failure(format!(
+            "`--to {repository}` and `--into` both say where the release is copied to"
+        ))
+        .hint("with `--into`, `--to` says where the release is: `--to oci:DIR`, or `--repository`")),
+        _ => Err(failure(format!(
+            "`--to {repository}` is no target: a repository is where `promote` copies a release to"
+        ))
+        .hint(format!(
+            "`--repository {repository}` sends everything there; `--to oci:DIR` is a folder"
+        ))),
+    }
 }
 
 /// How long an interrupted command may take to say its last word.

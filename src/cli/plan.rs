@@ -36,6 +36,7 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
     let facts = gather(session, &family, &options, &args.wishes).await?;
     Session::refuse_floats(args.strictness, &facts.floats)?;
     let plan = plan::plan(&family, &facts, &options)?;
+    super::release::signer_is_there(session, &plan).await?;
     if let Some(path) = &args.save {
         write(path, &plan)?;
     }

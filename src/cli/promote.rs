@@ -9,6 +9,9 @@ use crate::gather;
 use crate::plan::{self, Options};
 
 pub(super) async fn run(session: &Session, args: PromoteArgs) -> Result<ExitCode, Failure> {
+    if let Some(into) = args.into.clone() {
+        return super::copy::run(session, args, &into).await;
+    }
     let family = session.family()?;
     let target = session.target(&family, &session.asked_target())?;
     let facts = gather::gather_promotion(&family, &args.version, &target).await?;

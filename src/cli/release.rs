@@ -11,6 +11,7 @@ use crate::execute;
 use crate::facts::Facts;
 use crate::gather;
 use crate::plan::{self, Action, Options, Plan, PlanError};
+use crate::sign;
 use camino::Utf8PathBuf;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,16 +68,46 @@ pub(super) async fn perform(
     running: Running,
 ) -> Result<ExitCode, Failure> {
     needs_are_there(session, &family, &plan)?;
+    signer_is_there(session, &plan).await?;
+    super::mirrors::are_ready(session, &family, &plan).await?;
     let plan = Arc::new(plan);
     let target = session.target(&family, &plan.target)?;
     let settings = execute::Settings {
         parallel: running.parallel.into(),
         fail_fast: running.fail_fast,
     };
+    let mirrored = family.clone();
     let report = session
         .execute(family, facts, plan.clone(), target, settings)
         .await?;
-    session.tell(&report, &plan)
+    let code = session.tell(&report, &plan)?;
+    if code != ExitCode::Done {
+        return Ok(code);
+    }
+    super::mirrors::follow(session, &mirrored, &plan).await
+}
+
+/// A plan that signs needs the program that does it, and says so before anything is built.
+pub(super) async fn signer_is_there(session: &Session, plan: &Plan) -> Result<(), Failure> {
+    let signs = plan
+        .steps
+        .iter()
+        .any(|step| matches!(step.action, Action::Sign(_)));
+    if !signs {
+        return Ok(());
+    }
+    let there = sign::is_there(&session.environment.for_children(), &session.cancel).await;
+    there.map_err(|error| {
+        let exit_code = if error.interrupted {
+            ExitCode::Interrupted
+        } else {
+            ExitCode::Usage
+        };
+        Failure {
+            exit_code,
+            messages: vec![Message::Plain(error.message, error.hints)],
+        }
+    })
 }
 
 /// A secret or SSH agent that is missing stops a run before it begins, not when the build that needs it has its turn.
@@ -163,7 +194,7 @@ async fn saved(
             )));
         }
     }
-    if let Some(asked) = session.global.to.as_ref().filter(|asked| **asked != plan.target) {
+    if let Some(asked) = session.target_given().filter(|asked| **asked != plan.target) {
         return Err(differs(format!("it is for `{}`, not for `{asked}`", plan.target)));
     }
     let options = Options {

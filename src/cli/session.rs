@@ -7,7 +7,7 @@ use crate::config::{self, Family, Overrides};
 use crate::credentials::{self, Credentials, PrivateConfig};
 use crate::describe::Page;
 use crate::digest_cache::DigestCache;
-use crate::domain::{ExitCode, ImageId, Repository, TargetRef, Version};
+use crate::domain::{Destination, ExitCode, ImageId, Repository, TargetRef, Version};
 use crate::effects::Real;
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
@@ -126,9 +126,27 @@ impl Session {
         })
     }
 
+    /// `--to`, where it names a target.
+    pub(super) fn target_given(&self) -> Option<&TargetRef> {
+        match &self.global.to {
+            Some(Destination::Target(target)) => Some(target),
+            // Only `promote` takes a repository here, and has taken it out by now.
+            Some(Destination::Repository(_)) | None => None,
+        }
+    }
+
+    /// The family as it is with `--repository`: all of it in that one repository.
+    pub(super) fn family_in(&self, repository: &Repository) -> Result<Family, Failure> {
+        let overrides = Overrides {
+            repository: Some(repository.clone()),
+            platforms: None,
+        };
+        Ok(config::load(&self.global.file, &self.environment, &overrides)?.family)
+    }
+
     /// The target that was asked for.
     pub(super) fn asked_target(&self) -> TargetRef {
-        self.global.to.clone().unwrap_or_default()
+        self.target_given().cloned().unwrap_or_default()
     }
 
     /// The target of this name; makes no folder yet.
@@ -286,6 +304,36 @@ impl Session {
         target: Place,
         settings: execute::Settings,
     ) -> Result<Report, Failure> {
+        let report = self
+            .execute_telling(self.sink(), family, facts, plan, target, settings)
+            .await?;
+        for warning in self.reporter.finish() {
+            self.warn(&warning);
+        }
+        Ok(report)
+    }
+
+    /// Runs a plan that is part of what another command does: nobody sees its steps.
+    pub(super) async fn execute_silently(
+        &self,
+        family: Family,
+        plan: Arc<Plan>,
+        target: Place,
+        settings: execute::Settings,
+    ) -> Result<Report, Failure> {
+        self.execute_telling(Arc::new(Nobody), family, None, plan, target, settings)
+            .await
+    }
+
+    async fn execute_telling(
+        &self,
+        sink: Arc<dyn Sink>,
+        family: Family,
+        facts: Option<&Facts>,
+        plan: Arc<Plan>,
+        target: Place,
+        settings: execute::Settings,
+    ) -> Result<Report, Failure> {
         let login = self.login(&family, &plan)?;
         let environment = self.environment.for_children();
         let environment = match &login {
@@ -317,18 +365,8 @@ impl Session {
             environment,
             family,
         });
-        let report = execute::execute(
-            plan,
-            Arc::clone(&effects),
-            settings,
-            self.sink(),
-            self.cancel.clone(),
-        )
-        .await;
+        let report = execute::execute(plan, Arc::clone(&effects), settings, sink, self.cancel.clone()).await;
         effects.held.remove(&effects.environment).await;
-        for warning in self.reporter.finish() {
-            self.warn(&warning);
-        }
         Ok(report)
     }
 
@@ -344,7 +382,7 @@ impl Session {
         let docker = plan
             .steps
             .iter()
-            .any(|step| matches!(step.action, Action::Build(_) | Action::Smoke(_)));
+            .any(|step| matches!(step.action, Action::Build(_) | Action::Smoke(_) | Action::Sign(_)));
         if !docker {
             return Ok(None);
         }
@@ -455,6 +493,13 @@ fn refuse_inputs(family: &Family, target: &TargetRef, folder: &Path) -> Result<(
     Ok(())
 }
 
+/// A sink for what nobody follows.
+struct Nobody;
+
+impl Sink for Nobody {
+    fn event(&self, _: &Event) {}
+}
+
 /// A reporter as the sink that it is.
 struct Forward(Arc<dyn Reporter>);
 
@@ -464,7 +509,7 @@ impl Sink for Forward {
     }
 }
 
-fn exit_code(code: u8) -> ExitCode {
+pub(super) fn exit_code(code: u8) -> ExitCode {
     const ALL: [ExitCode; 10] = [
         ExitCode::Done,
         ExitCode::Failed,

@@ -27,7 +27,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
     }
 
     // Kept only where a folder was asked for; it goes with everything in it, however this ends.
-    let (thrown_away, target) = match &session.global.to {
+    let (thrown_away, target) = match session.target_given() {
         Some(asked) if !asked.is_registry() => (None, asked.clone()),
         _ => {
             let (folder, target) = throw_away()?;

@@ -22,6 +22,9 @@ pub struct Family {
     /// Where machine tags go, when not to `repository`. On the same registry.
     #[serde(default)]
     pub work_repository: Option<Repository>,
+    /// Repositories that every release is copied to once it is done. On any registry.
+    #[serde(default)]
+    pub mirrors: Vec<Repository>,
     /// The base as a reference, where it is an image from elsewhere; pinned to its digest at plan time.
     #[serde(default)]
     pub base_image: Option<String>,
@@ -45,6 +48,9 @@ pub struct Family {
     /// What `prune` keeps.
     #[serde(default)]
     pub prune: Prune,
+    /// How what is published is signed, where it is.
+    #[serde(default)]
+    pub sign: Option<Sign>,
 }
 
 impl Family {
@@ -320,6 +326,15 @@ pub enum CacheTo {
     Registry,
     /// Any `--cache-to` value, with `{image}` and `{arch}`.
     Custom(Template),
+}
+
+/// How what is published is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sign {
+    /// Arguments of `cosign sign`, before the digest.
+    pub cosign: Vec<String>,
+    /// Arguments of `cosign verify`, before the digest.
+    pub verify: Option<Vec<String>>,
 }
 
 /// How a release ends.

@@ -17,7 +17,7 @@ mod template;
 pub(crate) use document::{looks_like_secret, looks_like_token};
 pub use family::{
     Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Prune, Refresh,
-    Release, Retry, Secret, SecretSource, Smoke, Upstream, VersionSource,
+    Release, Retry, Secret, SecretSource, Sign, Smoke, Upstream, VersionSource,
 };
 pub use load::{Loaded, Overrides, load, parse};
 pub use naming::{TagError, render_tag};

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, and nothing here knows of configuration, plans or registries.
 
+mod destination;
 mod digest;
 mod exit_code;
 mod identity;
@@ -17,6 +18,7 @@ mod tag_pattern;
 mod target_ref;
 mod version;
 
+pub use destination::Destination;
 pub use digest::Digest;
 pub use exit_code::ExitCode;
 pub use identity::{Identity, IdentityTags, SmokeIdentity};

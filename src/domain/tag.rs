@@ -1,6 +1,6 @@
 //! Tags.
 
-use super::{InvalidText, string_serde};
+use super::{Digest, InvalidText, string_serde};
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,6 +15,18 @@ impl Tag {
     pub(super) fn derived(text: String) -> Self {
         debug_assert!(text.parse::<Self>().is_ok(), "{text}");
         Self(text)
+    }
+
+    /// `sha256-<64 hex>`: what belongs to a digest (OCI distribution specification 1.1, "Referrers Tag Schema"; cosign appends to it).
+    #[must_use]
+    pub fn of_digest(digest: &Digest) -> Self {
+        Self::derived(format!("sha256-{}", digest.hex()))
+    }
+
+    /// This tag with something short behind it, of the characters that a tag may have.
+    #[must_use]
+    pub(crate) fn with_end(&self, end: &str) -> Self {
+        Self::derived(format!("{self}{end}"))
     }
 
     /// The tag as written.

@@ -1,7 +1,7 @@
 //! The effects that the executor needs of the world. Tests give it others.
 
 use crate::domain::{Digest, ExitCode, ImageId};
-use crate::plan::{BuildStep, SmokeStep};
+use crate::plan::{BuildStep, SignStep, SmokeStep};
 use crate::record::{Holder, Record};
 use crate::target::Target;
 use crate::target::registry::Observer;
@@ -125,6 +125,14 @@ pub trait Effects: Send + Sync + 'static {
 
     /// The list of an image's inputs as it is kept beside the image, where it is to be published.
     fn input_list(&self, image: &ImageId) -> Option<Bytes>;
+
+    /// Signs the index of this digest, unless it is signed already. Gives what came of it.
+    fn sign(
+        &self,
+        step: &SignStep,
+        digest: Digest,
+        cancel: &CancellationToken,
+    ) -> impl Future<Output = Result<String, TestFailure>> + Send;
 
     /// Makes the repository's page from this record, and tells `observer` of what is tried again. Gives what came of it and what is odd, or why it
     /// failed with what to do about it.

@@ -310,6 +310,7 @@ async fn act<E: Effects>(run: &Arc<Run<E>>, step: &Step, teller: &Teller<E>) -> 
         Action::Build(build) => steps::build::build(run, build, teller).await,
         Action::Smoke(smoke) => steps::smoke::smoke(run, smoke, teller).await,
         Action::Assemble(assemble) => steps::assemble::assemble(run, assemble).await,
+        Action::Sign(sign) => steps::sign::sign(run, sign).await,
         Action::Tag(tag) => steps::publish::tag(run, tag).await,
         Action::Alias(alias) => steps::publish::alias(run, alias).await,
         Action::Move(step) => steps::publish::moving(run, step).await,

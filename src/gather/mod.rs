@@ -3,6 +3,7 @@
 
 mod all;
 mod base;
+mod copy;
 mod error;
 mod explain;
 mod history;
@@ -20,6 +21,7 @@ mod upstream;
 
 pub use all::{Pins, World, builder, gather, gather_without_builder};
 pub use base::{StandingBase, standing_base};
+pub use copy::{Parcel, gather_copy, parcel};
 pub use error::{DockerfileProblem, GatherError};
 pub use explain::{Against, Explained, Verdict, explain};
 pub use history::{Recorded, all_records, history, newest_first};

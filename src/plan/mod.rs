@@ -5,6 +5,7 @@
 mod build_step;
 mod collision;
 mod compare;
+mod copy;
 mod document;
 mod error;
 mod freshness;
@@ -25,6 +26,7 @@ pub const GIVEN_UP: u64 = 600;
 pub(crate) use build_step::{arguments, values as publish_values};
 pub use collision::check_identity;
 pub use compare::differences;
+pub use copy::{no_record, plan_copy, record_in};
 pub use document::{Plan, PlanImage, PlanPlatform, PresenceWord, SCHEMA};
 pub use error::PlanError;
 pub use options::{Goal, Options, Rebuild};
@@ -32,8 +34,8 @@ pub use planner::plan;
 pub use promote::plan_promotion;
 pub use recover::{Way, plan_recovery, plan_rollback};
 pub use step::{
-    Action, AliasStep, AssembleStep, BaseUse, BuildStep, DescribeStep, MoveStep, RecordStep, SmokeStep, Step,
-    StepId, TagStep,
+    Action, AliasStep, AssembleStep, BaseUse, BuildStep, DescribeStep, MoveStep, RecordStep, SignStep,
+    SmokeStep, Step, StepId, TagStep,
 };
 
 pub use validation::{Validation, on_base, validated, validation};

@@ -366,11 +366,16 @@ impl Draft<'_> {
                 state: RecordState::Publishing,
             }),
         );
-        let mut written = vec![barrier.clone()];
+        let mut signed = vec![barrier];
+        for step in publish::signatures(self.family, self.options, &tags, &aliases, warnings) {
+            signed.push(step.id.clone());
+            self.steps.push(step);
+        }
+        let mut written = signed.clone();
         for (tag, why) in tags {
             let id = StepId::tag(&tag.tag);
             written.push(id.clone());
-            self.push(id, vec![barrier.clone()], why, Action::Tag(tag));
+            self.push(id, signed.clone(), why, Action::Tag(tag));
         }
         let mut moved = written.clone();
         for (alias, why) in aliases {

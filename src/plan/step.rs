@@ -34,6 +34,12 @@ impl StepId {
         Self(format!("assemble/{image}").into())
     }
 
+    /// The step that signs an image.
+    #[must_use]
+    pub fn sign(image: &ImageId) -> Self {
+        Self(format!("sign/{image}").into())
+    }
+
     /// The step that writes a release tag.
     #[must_use]
     pub fn tag(tag: &PublicTag) -> Self {
@@ -109,6 +115,8 @@ pub enum Action {
     Smoke(SmokeStep),
     /// Writes the index of an image.
     Assemble(AssembleStep),
+    /// Signs the index of an image.
+    Sign(SignStep),
     /// Writes a release tag.
     Tag(TagStep),
     /// Moves an alias.
@@ -244,6 +252,18 @@ pub struct AssembleStep {
     pub platforms: Vec<Platform>,
     /// The index that is extended, where there is one.
     pub extends: Option<Digest>,
+}
+
+/// Signing the index of one image, before a tag leads to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignStep {
+    /// Which image.
+    pub image: ImageId,
+    /// The repository that users pull it from: signatures are kept beside what they sign.
+    pub repository: Repository,
+    /// Where its index is, when not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Repository>,
 }
 
 /// Writing one release tag.

@@ -12,6 +12,7 @@ pub(crate) enum Phase {
     Build,
     Smoke,
     Assemble,
+    Sign,
     Tag,
     Alias,
     Move,
@@ -20,10 +21,11 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Build,
         Self::Smoke,
         Self::Assemble,
+        Self::Sign,
         Self::Tag,
         Self::Alias,
         Self::Move,
@@ -36,6 +38,7 @@ impl Phase {
             Action::Build(_) => Self::Build,
             Action::Smoke(_) => Self::Smoke,
             Action::Assemble(_) => Self::Assemble,
+            Action::Sign(_) => Self::Sign,
             Action::Tag(_) => Self::Tag,
             Action::Alias(_) => Self::Alias,
             Action::Move(_) => Self::Move,
@@ -56,6 +59,7 @@ impl Phase {
             Self::Build => "build",
             Self::Smoke => "smoke",
             Self::Assemble => "assemble",
+            Self::Sign => "sign",
             Self::Tag => "tag",
             Self::Alias => "alias",
             Self::Move => "move",
@@ -70,6 +74,7 @@ impl Phase {
             Self::Build => "build",
             Self::Smoke => "smoke",
             Self::Assemble => "assemble",
+            Self::Sign => "signatures",
             Self::Tag => "tags",
             Self::Alias => "aliases",
             Self::Move => "moves",
@@ -84,6 +89,7 @@ impl Phase {
             Self::Build => ("build", "builds"),
             Self::Smoke => ("smoke test", "smoke tests"),
             Self::Assemble => ("index", "indexes"),
+            Self::Sign => ("signature", "signatures"),
             Self::Tag => ("tag", "tags"),
             Self::Alias => ("alias", "aliases"),
             Self::Move => ("move", "moves"),
@@ -111,6 +117,7 @@ pub(crate) fn ending(
                 Some(Phase::Build) => "built",
                 Some(Phase::Smoke) => "passed",
                 Some(Phase::Assemble) => "assembled",
+                Some(Phase::Sign) => "signed",
                 Some(Phase::Tag) => "tagged",
                 Some(Phase::Alias | Phase::Move) => "moved",
                 Some(Phase::Record) => "written",

@@ -11,6 +11,7 @@ mod measure;
 pub mod oci;
 mod place;
 pub mod registry;
+pub mod transfer;
 pub mod upkeep;
 
 pub use error::{FailureClass, TargetError};

@@ -15,6 +15,15 @@ pub struct Place {
     layout: Option<(Vec<Repository>, Layout)>,
 }
 
+/// What a repository is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Store<'a> {
+    /// A registry.
+    Registry(&'a Registry),
+    /// A folder.
+    Layout(&'a Layout),
+}
+
 impl Place {
     /// All repositories are where their names say.
     #[must_use]
@@ -38,6 +47,12 @@ impl Place {
     #[must_use]
     pub fn folder(&self) -> Option<&Layout> {
         self.layout.as_ref().map(|(_, layout)| layout)
+    }
+
+    /// What a repository is in.
+    pub(super) fn store_of(&self, repository: &Repository) -> Store<'_> {
+        self.read(repository)
+            .map_or(Store::Registry(&self.registry), Store::Layout)
     }
 
     fn read(&self, repository: &Repository) -> Option<&Layout> {

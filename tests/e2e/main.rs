@@ -12,6 +12,7 @@
 mod classic;
 mod collision;
 mod commands;
+mod copy;
 mod describe;
 mod dockerfiles;
 mod doctor;
@@ -36,6 +37,7 @@ mod repositories;
 mod rerun;
 mod reuse;
 mod sbom;
+mod sign;
 mod support;
 mod tested;
 mod traps;

@@ -36,11 +36,12 @@ table! {
         "describe" describe: RawDescribe,
         /// What `prune` keeps.
         "prune" prune: RawPrune,
+        /// Signing what is published, with the program cosign.
+        "sign" sign: RawSign,
     }
     needs ["schema", "family", "variants"]
     later {
-        "sign": "leave it out; sign the digests that a release reports",
-        "mirrors": "leave it out; copy the tags after a release",
+        "mirrors": "write `mirrors` into `[family]`: a list of repositories",
     }
 }
 
@@ -53,15 +54,14 @@ table! {
         "repository" repository: String,
         /// Where machine tags go instead: identity tags, receipts, records, caches. On the same registry as `repository`. `{env.NAME}` is filled in. Not used with `--repository`. Default: `repository`.
         "work-repository" work_repository: String,
+        /// Repositories that every release is copied to once it is done, on any registry. `{env.NAME}` is filled in. Not used with `--repository` or `--to`. Default: none.
+        "mirrors" mirrors: Vec<Placed<String>>,
         /// Platforms of every image that does not name its own. Default: `["linux/amd64"]`.
         "platforms" platforms: Vec<Placed<Platform>>,
         /// How versions are written, and so how they are ordered. Default: `semver`.
         "versioning" versioning: Versioning,
     }
     needs ["name"]
-    later {
-        "mirrors": "leave it out; copy the tags after a release",
-    }
 }
 
 table! {
@@ -131,6 +131,17 @@ table! {
         /// Tags that match one of these: `*` is any characters, `?` is one. Default: none.
         "keep" keep: Vec<Placed<TagPattern>>,
     }
+}
+
+table! {
+    /// Signing what is published, with the program cosign.
+    RawSign {
+        /// Arguments of `cosign sign`. splitbase adds `--yes` and, at the end, the digest of the index of each image. cosign runs in the folder of this file, with the environment of splitbase: name keys by file, `env://NAME` or KMS, never their password.
+        "cosign" cosign: Vec<Placed<String>>,
+        /// Arguments of `cosign verify`, before the digest. What they accept is not signed again. Default: whatever bears a signature counts as signed.
+        "verify" verify: Vec<Placed<String>>,
+    }
+    needs ["cosign"]
 }
 
 table! {

@@ -83,7 +83,7 @@ table! {
         "smoke" smoke: RawSmoke,
     }
     later {
-        "mirrors": "leave it out; copy the tags after a release",
+        "mirrors": "leave it out; `[family] mirrors` get the whole family",
     }
 }
 

@@ -40,6 +40,7 @@ pub(in crate::config) fn family(
     resolver.check_name();
     let repository = resolver.repository();
     let work_repository = resolver.work_repository(repository.as_ref());
+    let mirrors = resolver.mirrors(repository.as_ref());
     let platforms = resolver.family_platforms();
     let images = resolver.images(&platforms, repository.as_ref());
     let base_image = resolver.base_image();
@@ -47,6 +48,7 @@ pub(in crate::config) fn family(
     let (cache, release, retry) = (resolver.cache(), resolver.release(), resolver.retry());
     let describe = resolver.describe();
     let prune = resolver.prune();
+    let sign = resolver.sign();
     resolver.warn_of_unused_versions();
     Some(Family {
         file: file.to_owned(),
@@ -54,6 +56,7 @@ pub(in crate::config) fn family(
         name: resolver.family_name(),
         repository: repository?,
         work_repository,
+        mirrors,
         base_image,
         platforms: overrides.platforms.clone().unwrap_or(platforms),
         versioning: resolver.versioning,
@@ -64,6 +67,7 @@ pub(in crate::config) fn family(
         retry,
         describe,
         prune,
+        sign,
     })
 }
 

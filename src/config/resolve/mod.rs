@@ -10,6 +10,7 @@ mod image;
 mod placeholders;
 mod platforms;
 mod repository;
+mod sign;
 mod smoke;
 mod tags;
 mod versions;

@@ -68,6 +68,35 @@ impl Resolver<'_, '_> {
         (other != *family).then_some(other)
     }
 
+    /// Where releases are copied to.
+    pub(super) fn mirrors(&mut self, family: Option<&Repository>) -> Vec<Repository> {
+        let raw = self.raw;
+        let Some(list) = raw.family.value().and_then(|family| family.mirrors.given()) else {
+            return Vec::new();
+        };
+        if let Some(said) = self.says_repository() {
+            let message = format!(
+                "{} are not used: {said} sends every tag to its repository",
+                list.label
+            );
+            self.reader.warning(&list.span, message, None);
+            return Vec::new();
+        }
+        let mut mirrors = Vec::new();
+        for given in &list.value {
+            let Some(mirror) = self.read_repository(given) else {
+                continue;
+            };
+            if Some(&mirror) == family || mirrors.contains(&mirror) {
+                let message = format!("{}: `{}` gets every release already", given.label, given.value);
+                self.error(&given.span, message, "leave it out".to_owned());
+                continue;
+            }
+            mirrors.push(mirror);
+        }
+        mirrors
+    }
+
     /// What says which repository to take instead of the file.
     fn says_repository(&self) -> Option<&'static str> {
         if self.overrides.repository.is_some() {

@@ -4,6 +4,7 @@ mod builds;
 mod forms;
 mod loading;
 mod placeholders;
+mod publishing;
 mod repositories;
 mod robustness;
 mod schema;

@@ -47,7 +47,6 @@ B = { npm = "b", min-age = "24h" }
 [variants.full]
 mirrors = ["docker.io/acme/full"]
 smoke = { command = ["true"], max-growth = "10%" }
-[sign]
 [mirrors]"#;
     insta::assert_snapshot!(report(tables), @r#"
     error: `[base] repository` is not supported yet
@@ -76,7 +75,7 @@ smoke = { command = ["true"], max-growth = "10%" }
        |
     12 | mirrors = ["docker.io/acme/full"]
        | ^^^^^^^
-       = hint: leave it out; copy the tags after a release
+       = hint: leave it out; `[family] mirrors` get the whole family
 
     error: `[variants.full.smoke] max-growth` is not supported yet
       --> dir/variants.toml:13:31
@@ -85,21 +84,14 @@ smoke = { command = ["true"], max-growth = "10%" }
        |                               ^^^^^^^^^^
        = hint: leave it out; `max-size` limits the image
 
-    error: `[sign]` is not supported yet
+    error: `[mirrors]` is not supported yet
       --> dir/variants.toml:14:2
        |
-    14 | [sign]
-       |  ^^^^
-       = hint: leave it out; sign the digests that a release reports
-
-    error: `[mirrors]` is not supported yet
-      --> dir/variants.toml:15:2
-       |
-    15 | [mirrors]
+    14 | [mirrors]
        |  ^^^^^^^
-       = hint: leave it out; copy the tags after a release
+       = hint: write `mirrors` into `[family]`: a list of repositories
 
-    7 problems in dir/variants.toml
+    6 problems in dir/variants.toml
     "#);
 }
 

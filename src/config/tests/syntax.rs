@@ -174,7 +174,7 @@ fn strange_tables() {
       |
     2 | [x]
       |  ^
-      = hint: known here: `schema`, `family`, `base`, `versions`, `build`, `cache`, `variant`, `variants`, `smoke`, `release`, `retry`, `describe`, `prune`
+      = hint: known here: `schema`, `family`, `base`, `versions`, `build`, `cache`, `variant`, `variants`, `smoke`, `release`, `retry`, `describe`, `prune`, `sign`
 
     1 problem in dir/variants.toml
     ");

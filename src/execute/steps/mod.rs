@@ -7,5 +7,6 @@ pub(super) mod describe;
 pub(super) mod inputs;
 pub(super) mod publish;
 pub(super) mod record;
+pub(super) mod sign;
 pub(super) mod smoke;
 pub(super) mod withdraw;

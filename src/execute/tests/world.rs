@@ -272,6 +272,24 @@ impl Effects for Fake {
         next.unwrap_or_else(|| Ok(Vec::new()))
     }
 
+    async fn sign(
+        &self,
+        step: &crate::plan::SignStep,
+        digest: Digest,
+        _: &CancellationToken,
+    ) -> Result<String, TestFailure> {
+        let id = StepId::sign(&step.image).to_string();
+        match self.next(&id) {
+            Goes::Well => Ok(digest.to_string()),
+            _ => Err(TestFailure {
+                reason: "cosign ended with 1".to_owned(),
+                output: Vec::new(),
+                hints: Vec::new(),
+                exit_code: ExitCode::Failed,
+            }),
+        }
+    }
+
     async fn describe(
         &self,
         record: &Record,

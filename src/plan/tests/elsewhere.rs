@@ -48,6 +48,7 @@ fn places(plan: &Plan) -> String {
             Action::Assemble(assemble) => (&assemble.repository, None),
             Action::Tag(tag) => (&tag.repository, tag.source.as_ref()),
             Action::Alias(alias) => (&alias.repository, alias.source.as_ref()),
+            Action::Sign(sign) => (&sign.repository, sign.source.as_ref()),
             Action::Record(_) | Action::Describe(_) | Action::Move(_) => return None,
         };
         let source = source.map_or_else(String::new, |source| format!(" from {}", source.path()));

@@ -1,6 +1,7 @@
 //! Tests of the planner, on families and facts that are made up.
 
 mod collisions;
+mod copying;
 mod describing;
 mod elsewhere;
 mod freshness;

@@ -182,7 +182,9 @@ fn check(given: &Given, plan: &Plan) {
                 }
                 assert!(all.contains(&barrier), "{} without the barrier\n{shown}", step.id);
             }
-            Action::Tag(_) => assert!(all.contains(&barrier), "{} without the barrier\n{shown}", step.id),
+            Action::Sign(_) | Action::Tag(_) => {
+                assert!(all.contains(&barrier), "{} without the barrier\n{shown}", step.id);
+            }
             Action::Record(record) if record.state == RecordState::Publishing => {
                 for other in &plan.steps {
                     let first = matches!(

@@ -2,6 +2,7 @@
 //! blobs. It needs no registry, no account and no port.
 
 mod archive;
+mod carry;
 mod fault;
 mod index;
 mod stage;

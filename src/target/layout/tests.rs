@@ -484,3 +484,53 @@ async fn a_tag_is_deleted_from_where_it_was_seen_and_takes_nothing_along() {
         [tag("latest")]
     );
 }
+
+/// A blob that comes in these pieces.
+fn coming(pieces: &[&'static [u8]]) -> crate::target::transfer::ByteStream {
+    use futures_util::StreamExt as _;
+    let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece))).collect();
+    futures_util::stream::iter(pieces).boxed()
+}
+
+#[tokio::test]
+async fn a_blob_that_comes_in_is_proven() {
+    let bench = Bench::new();
+    let wanted = oci::Descriptor {
+        media_type: "application/vnd.oci.image.layer.v1.tar".to_owned(),
+        digest: Digest::of(b"one two"),
+        size: 7,
+        platform: None,
+        annotations: std::collections::BTreeMap::new(),
+    };
+    for pieces in [
+        &[b"one ".as_slice(), b"tw0"][..],
+        &[b"one "],
+        &[b"one ", b"two", b"!"],
+        &[],
+    ] {
+        let error = bench.layout.take_blob(&wanted, coming(pieces)).await.unwrap_err();
+        assert!(error.reason.contains("must have 7"), "{error}");
+        assert!(!bench.blob(wanted.digest).exists());
+    }
+    // A source that breaks off can be asked again.
+    let broken = {
+        use futures_util::StreamExt as _;
+        let pieces = vec![Ok(Bytes::from_static(b"one ")), Err(std::io::Error::other("cut"))];
+        futures_util::stream::iter(pieces).boxed()
+    };
+    let error = bench.layout.take_blob(&wanted, broken).await.unwrap_err();
+    assert_eq!(
+        (error.class, error.reason.as_str()),
+        (FailureClass::Transient, "cut")
+    );
+    bench
+        .layout
+        .take_blob(&wanted, coming(&[b"one ", b"", b"two"]))
+        .await
+        .unwrap();
+    assert_eq!(fs::read(bench.blob(wanted.digest)).unwrap(), b"one two");
+    assert!(bench.layout.holds_blob(&wanted).await.unwrap());
+    // Nothing of the tries is left.
+    let left = fs::read_dir(bench.path(".splitbase")).unwrap().count();
+    assert_eq!(left, 1, "the lock alone");
+}

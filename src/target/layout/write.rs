@@ -10,9 +10,11 @@ use super::index::IndexFile;
 use super::store::{Folder, Store, foreign};
 use crate::domain::Digest;
 use crate::target::RawManifest;
+use crate::target::oci::Descriptor;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, TryLockError};
-use std::io::Write as _;
+use std::io::{BufRead, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -115,6 +117,56 @@ impl Store {
             self.write(held, &path, bytes)?;
         }
         Ok(digest)
+    }
+
+    /// Stores a blob that comes in pieces, once its size and digest are those of its descriptor. The layout is not held meanwhile: a blob is there
+    /// as a whole or not at all, and whoever else brings it brings the same bytes.
+    pub(super) fn receive(&self, blob: &Descriptor, mut pieces: impl BufRead) -> Result<(), Fault> {
+        drop(self.hold()?);
+        let (own, path, blobs) = (self.own(), self.blob_path(blob.digest), self.blobs());
+        fs::create_dir_all(&blobs).map_err(Self::io(&blobs))?;
+        let mut file = tempfile::Builder::new()
+            .prefix("new-")
+            .permissions(fs::Permissions::from_mode(0o644))
+            .tempfile_in(&own)
+            .map_err(Self::io(&own))?;
+        let (mut hash, mut size) = (Sha256::new(), 0_u64);
+        loop {
+            let piece = pieces.fill_buf().map_err(Self::io(&path))?;
+            if piece.is_empty() {
+                break;
+            }
+            size += piece.len() as u64;
+            if size > blob.size {
+                break;
+            }
+            hash.update(piece);
+            file.write_all(piece).map_err(Self::io(&path))?;
+            let length = piece.len();
+            pieces.consume(length);
+        }
+        let digest = Digest::from_bytes(hash.finalize().into());
+        if size != blob.size || digest != blob.digest {
+            let reason = format!(
+                "what came has {size} bytes and the digest {digest}, and must have {} and {}",
+                blob.size, blob.digest
+            );
+            return Err(Fault::refused(reason, "see what holds it: it is damaged there"));
+        }
+        file.as_file().sync_all().map_err(Self::io(&path))?;
+        file.persist(&path)
+            .map_err(|error| Fault::io(&path, &error.error))?;
+        sync(&blobs)
+    }
+
+    /// Whether a blob is there with its size.
+    pub(super) fn has(&self, blob: &Descriptor) -> Result<bool, Fault> {
+        let path = self.blob_path(blob.digest);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.len() == blob.size),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Fault::io(&path, &error)),
+        }
     }
 
     /// Puts a manifest under a tag.

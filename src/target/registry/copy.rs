@@ -143,7 +143,7 @@ impl Registry {
     }
 
     /// Asks the registry to take a blob over from the other repository; where it does not, it opens an upload instead, and says where.
-    async fn mount(
+    pub(super) async fn mount(
         &self,
         operation: &Operation,
         from: &Repository,

@@ -6,8 +6,10 @@ use super::failure::Operation;
 use super::http::same_origin;
 use super::{Registry, retry};
 use crate::domain::Repository;
+use crate::target::transfer::ByteStream;
 use crate::target::{FailureClass, TargetError};
 use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE,
 };
@@ -83,8 +85,13 @@ pub(super) struct Pipe {
 impl Pipe {
     pub(super) fn new(answer: Answer, size: u64) -> Self {
         // The request that it came from no longer counts as one in progress: it waits for the one that it goes to.
+        Self::of(answer.response.into(), size)
+    }
+
+    /// As [`Pipe::new`], of a body that comes from anywhere.
+    pub(super) const fn of(body: reqwest::Body, size: u64) -> Self {
         Self {
-            body: Mutex::new(Some(answer.response.into())),
+            body: Mutex::new(Some(body)),
             size,
         }
     }
@@ -122,6 +129,14 @@ impl Answer {
             failed.class = FailureClass::Transient;
             failed
         })
+    }
+
+    /// The body as it comes. It no longer counts as a request in progress: it waits for whoever takes it.
+    pub(super) fn stream(self) -> ByteStream {
+        let pieces = self.response.bytes_stream();
+        pieces
+            .map_err(|error| std::io::Error::other(error.without_url()))
+            .boxed()
     }
 
     /// The whole body, of at most `limit` bytes.

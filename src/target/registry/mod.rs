@@ -2,6 +2,7 @@
 
 mod auth;
 mod blob;
+mod carry;
 mod challenge;
 mod copy;
 mod exchange;

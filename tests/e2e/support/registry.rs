@@ -152,6 +152,18 @@ impl Registry {
         let _ = std::fs::remove_dir_all(self.storage().join(format!("blobs/sha256/{}/{hex}", &hex[..2])));
     }
 
+    /// Changes a byte of a blob: its name no longer is its digest.
+    pub fn spoil(&self, digest: &str) {
+        let hex = digest.strip_prefix("sha256:").unwrap();
+        let path = self
+            .storage()
+            .join(format!("blobs/sha256/{}/{hex}/data", &hex[..2]));
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+
     /// A manifest, index or config.
     pub fn json(&self, digest: &str) -> Value {
         serde_json::from_slice(&self.blob(digest)).unwrap()

@@ -1,6 +1,7 @@
 //! The client against a scripted registry on this machine, and against a real one.
 
 mod auth;
+mod carry;
 mod copy;
 mod hub;
 mod live;

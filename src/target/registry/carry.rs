@@ -1,0 +1,183 @@
+//! The pieces of which carrying a release elsewhere is made: blobs as they come, manifests by digest, and what refers to a digest.
+
+use super::Registry;
+use super::auth::Access;
+use super::exchange::{Pipe, Place, Request};
+use super::failure::Operation;
+use super::push::location;
+use crate::domain::{Digest, Repository};
+use crate::target::oci::{self, Descriptor};
+use crate::target::transfer::{ByteStream, How};
+use crate::target::{RawManifest, TargetError};
+use reqwest::{Body, Method, Url};
+use serde_json::Value;
+
+/// Longest list of referrers that is read, in bytes: as any other manifest (distribution specification, "Pushing manifests").
+const REFERRERS_LIMIT: usize = 4 * 1024 * 1024;
+/// Pages of such a list that are read.
+const MOST_PAGES: usize = 1000;
+
+impl Registry {
+    /// The bytes of a blob as they come; whoever takes them sees to their digest. One attempt.
+    pub(in crate::target) async fn open_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+    ) -> Result<ByteStream, TargetError> {
+        let operation = Operation::read(repository, format_args!("blob `{}`", blob.digest));
+        let get = Request {
+            bounded: false,
+            ..Request::new(
+                Method::GET,
+                repository,
+                Access::Pull,
+                format!("blobs/{}", blob.digest),
+            )
+        };
+        Ok(self.checked(&operation, &get).await?.stream())
+    }
+
+    /// Brings a blob into a repository, unless it is there: mounted from `from`, a repository of the same registry, or else read by `open`. The
+    /// registry proves its digest. Each try reads it anew, and first asks whether the one before has come through after all.
+    pub(in crate::target) async fn carry_blob<F>(
+        &self,
+        to: &Repository,
+        blob: &Descriptor,
+        from: Option<&Repository>,
+        open: impl Fn() -> F + Send + Sync,
+    ) -> Result<How, TargetError>
+    where
+        F: Future<Output = Result<ByteStream, TargetError>> + Send,
+    {
+        let operation = &Operation::write(to, format_args!("blob `{}`", blob.digest));
+        let open = &open;
+        self.retrying(|| async move {
+            let head = Request::new(Method::HEAD, to, Access::Push, format!("blobs/{}", blob.digest));
+            match self.checked(operation, &head).await {
+                Ok(_) => return Ok(How::There),
+                Err(error) if error.status == Some(404) => {}
+                Err(error) => return Err(error),
+            }
+            let upload = match from {
+                Some(from) => match self.mount(operation, from, to, blob).await? {
+                    None => return Ok(How::Mounted),
+                    Some(upload) => upload,
+                },
+                None => location(operation, &self.open_upload(operation, to).await?)?,
+            };
+            let body = Body::wrap_stream(open().await?);
+            let mut url = upload;
+            url.query_pairs_mut()
+                .append_pair("digest", &blob.digest.to_string());
+            let pipe = Pipe::of(body, blob.size);
+            let put = Request {
+                place: Place::Url(url),
+                content_type: Some("application/octet-stream".to_owned()),
+                piped: Some(&pipe),
+                ..Request::new(Method::PUT, to, Access::Push, "")
+            };
+            self.checked(operation, &put).await?;
+            Ok(How::Copied)
+        })
+        .await
+    }
+
+    /// Does `attempt` as often as the retry policy allows.
+    pub(in crate::target) async fn trying<T: Send, F: Future<Output = Result<T, TargetError>> + Send>(
+        &self,
+        attempt: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, TargetError> {
+        self.retrying(attempt).await
+    }
+
+    /// Puts a manifest by its digest. Whether the registry took note of its `subject` by itself (distribution specification 1.1, "Pushing
+    /// Manifests with Subject").
+    pub(in crate::target) async fn put_by_digest(
+        &self,
+        repository: &Repository,
+        manifest: &RawManifest,
+    ) -> Result<bool, TargetError> {
+        let operation = Operation::write(repository, format_args!("`{}`", manifest.digest));
+        let path = format!("manifests/{}", manifest.digest);
+        let request = Request {
+            content_type: Some(manifest.media_type.clone()),
+            body: Some(manifest.bytes.clone()),
+            ..Request::new(Method::PUT, repository, Access::Push, path)
+        };
+        self.retrying(|| async {
+            let answer = self.checked(&operation, &request).await?;
+            Ok(answer.header("oci-subject").is_some())
+        })
+        .await
+    }
+
+    /// The descriptors of all that names `digest` as its subject; `None` where the registry keeps no such lists.
+    pub(in crate::target) async fn referrers(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Option<Vec<Value>>, TargetError> {
+        let operation = Operation::read(repository, format_args!("the referrers of `{digest}`"));
+        let mut place = Place::Path(format!("referrers/{digest}"));
+        let mut found = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let request = Request {
+                accept: Some(oci::INDEX),
+                place,
+                ..Request::new(Method::GET, repository, Access::Pull, "")
+            };
+            let asked = self.retrying(|| async {
+                let answer = self.checked(&operation, &request).await?;
+                let next = answer
+                    .header("link")
+                    .and_then(next)
+                    .map(|link| answer.url.join(link));
+                let body = answer.body(&operation, REFERRERS_LIMIT).await?;
+                Ok((next, body))
+            });
+            let (next, body) = match asked.await {
+                Ok(answer) => answer,
+                // It has no such list: what refers to a digest then stands under a tag.
+                Err(error) if matches!(error.status, Some(400 | 404 | 405 | 501)) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let list: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let Some(page) = list.get("manifests").and_then(Value::as_array) else {
+                return Err(operation.permanent("it is no list of descriptors"));
+            };
+            found.extend(page.iter().cloned());
+            place = match next {
+                None => return Ok(Some(found)),
+                Some(Ok(url)) if own(&url) => Place::Url(url),
+                Some(_) => return Err(operation.permanent("its next page is at no URL")),
+            };
+        }
+        Err(operation.permanent(format!("it has more than {MOST_PAGES} pages")))
+    }
+}
+
+fn own(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+/// The next page, as the header `Link` names it: `<URL>; rel="next"`.
+fn next(header: &str) -> Option<&str> {
+    let (url, rest) = header.strip_prefix('<')?.split_once('>')?;
+    rest.contains("next").then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_pages_are_found() {
+        assert_eq!(
+            next("</v2/a/referrers/b?last=c>; rel=\"next\""),
+            Some("/v2/a/referrers/b?last=c")
+        );
+        for header in ["", "</x>; rel=\"first\"", "x; rel=\"next\""] {
+            assert_eq!(next(header), None, "{header}");
+        }
+    }
+}
