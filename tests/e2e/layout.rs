@@ -256,10 +256,10 @@ fn e2e_layout_of_three_processes_at_once_loses_nothing_and_they_agree() {
     let builds: usize = runs.iter().map(|run| run.builds().len()).sum();
     assert!(builds > 7, "they did not overlap");
     layout.check();
-    // An index, a platform image and what was staged, of the base and of each variant.
+    // An index, a platform image, what was staged and the list of inputs, of the base and of each variant.
     let tags = layout.tags();
-    assert_eq!(tags.len(), 3 * 7, "{:?}", tags.keys());
-    let is_index = |tag: &&String| !tag.contains("-amd64");
+    assert_eq!(tags.len(), 4 * 7, "{:?}", tags.keys());
+    let is_index = |tag: &&String| !tag.contains("-amd64") && !tag.ends_with("-inputs");
     let base = tags.keys().filter(is_index).find(|tag| tag.starts_with("base-"));
     let base = layout.index(base.unwrap()).platforms[AMD64].clone();
     for tag in tags
