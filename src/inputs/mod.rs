@@ -8,7 +8,9 @@ pub mod dockerfile;
 mod dockerignore;
 mod entry;
 mod error;
+mod go_regexp;
 mod hash;
+mod ignore_pattern;
 mod junk;
 mod pattern;
 mod place;
@@ -31,3 +33,5 @@ pub use walk::{Collected, collect, collect_files, context_paths, fingerprint};
 
 #[cfg(test)]
 mod identity_tests;
+#[cfg(test)]
+mod single_change_tests;

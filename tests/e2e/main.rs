@@ -12,6 +12,7 @@
 mod classic;
 mod commands;
 mod describe;
+mod dockerignore;
 mod doctor;
 mod elsewhere;
 mod failures;
