@@ -261,10 +261,15 @@ fn compare_with_the_shell(folder: &Path, tree: &Path) -> usize {
             "{error}: {}",
             first.display()
         );
-        let parts = fs::read_dir(tree).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
-        let parts: Vec<PathBuf> = parts.unwrap_or_default();
-        let folders = parts.iter().filter(|part| part.is_dir() && !part.is_symlink());
-        return folders.map(|part| compare_with_the_shell(folder, part)).sum();
+        let parts = walkdir::WalkDir::new(tree)
+            .min_depth(1)
+            .max_depth(1)
+            .into_iter()
+            .flatten();
+        let folders = parts.filter(|part| part.file_type().is_dir());
+        return folders
+            .map(|part| compare_with_the_shell(folder, part.path()))
+            .sum();
     }
     // Somebody may be writing to it meanwhile: what counts is a time at which nobody did.
     for _ in 0..5 {

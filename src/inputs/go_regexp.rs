@@ -287,11 +287,8 @@ impl Translator<'_> {
                 high = self.class_char()?;
             }
             (low <= high).then_some(())?;
-            class.push_str(&format!(
-                "\\x{{{:X}}}-\\x{{{:X}}}",
-                u32::from(low),
-                u32::from(high)
-            ));
+            let edge = |char: char| regex::escape(char.encode_utf8(&mut [0; 4]));
+            class.extend([edge(low), "-".to_owned(), edge(high)]);
         }
         class.push(']');
         self.regex.push_str(&class);

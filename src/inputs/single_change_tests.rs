@@ -142,7 +142,7 @@ const VALUES: [Value; 22] = [
     |state, value| drop(state.versions.insert("TOOL".to_owned(), value.to_owned())),
     |state, value| drop(state.upstream.insert("debian".to_owned(), value.to_owned())),
     |state, value| {
-        state.base = some(value).map(|value| Identity::from_bytes(*Digest::of(value.as_bytes()).as_bytes()))
+        state.base = some(value).map(|value| Identity::from_bytes(*Digest::of(value.as_bytes()).as_bytes()));
     },
     |state, value| state.base_image = some(value).map(|value| Digest::of(value.as_bytes())),
     |state, value| state.image.base_arg = some(value),
@@ -252,7 +252,7 @@ impl State {
     /// The path of one of those that are there, but for the Dockerfile.
     fn path(&self, at: Index) -> Option<String> {
         let paths: Vec<&String> = self.tree.keys().filter(|path| *path != "Dockerfile").collect();
-        (!paths.is_empty()).then(|| at.get(&paths).to_string())
+        (!paths.is_empty()).then(|| (*at.get(&paths)).clone())
     }
 
     /// A file that is there; the Dockerfile is one.
@@ -400,7 +400,9 @@ proptest! {
                 if *reversed {
                     nodes.reverse();
                 }
-                nodes.iter().for_each(|(path, node)| create(&clone.path().join(path), node));
+                for (path, node) in nodes {
+                    create(&clone.path().join(path), node);
+                }
                 place = clone;
             } else {
                 write(place.path(), &before.tree, &state.tree);

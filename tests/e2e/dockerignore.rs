@@ -293,7 +293,7 @@ fn build(
         .into();
     arguments.push(format!("--file={}", root.join(dockerfile)));
     for other in others {
-        text.push_str(&format!("COPY --from={other} . /{other}/\n"));
+        text.extend(["COPY --from=", other, " . /", other, "/\n"]);
         arguments.push(format!("--build-context={other}={}", root.join(other)));
     }
     std::fs::create_dir_all(root.join(dockerfile).parent().unwrap()).unwrap();
@@ -347,6 +347,9 @@ fn e2e_what_buildkit_copies_is_what_counts() {
     }
 }
 
+/// A Dockerfile, and what lies beside it as its ignore file.
+type Beside<'a> = (&'a str, &'a dyn Fn(&Utf8PathBuf));
+
 /// Where the rules come from: which file, and what a symlink in its place leads to.
 #[test]
 fn e2e_the_ignore_file_that_buildkit_reads_is_the_one_that_counts() {
@@ -377,13 +380,13 @@ fn e2e_the_ignore_file_that_buildkit_reads_is_the_one_that_counts() {
     context(&|path| std::fs::write(path, "").unwrap());
     context(&|path| std::fs::write(path, b"# Gr\xf6\xdfe\n\xff\ny\n").unwrap());
     // Of the main context: one beside the Dockerfile has precedence, though it is empty, and wherever the Dockerfile is.
-    let beside: [(&str, &dyn Fn(&Utf8PathBuf)); 5] = [
+    let beside: [Beside; 5] = [
         ("main/Dockerfile", &|_| {}),
         ("main/Dockerfile", &|path| std::fs::write(path, "x\n").unwrap()),
         ("main/docker/own", &|path| std::fs::write(path, "").unwrap()),
         ("elsewhere/own", &|path| std::fs::write(path, "z\ny\n").unwrap()),
         ("main/docker/own", &|path| {
-            symlink("../.dockerignore", path).unwrap()
+            symlink("../.dockerignore", path).unwrap();
         }),
     ];
     for (dockerfile, ignore) in beside {
