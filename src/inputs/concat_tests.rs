@@ -216,3 +216,129 @@ fn what_it_cannot_see_is_told() {
         ]
     );
 }
+
+/// What keeps a tree from being hashed: sockets, devices and pipes, names that are not UTF-8, and what this user may not read.
+fn obstacles(tree: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(tree) {
+        match entry {
+            Ok(entry) => {
+                let kind = entry.file_type();
+                let odd = !kind.is_file() && !kind.is_dir() && !kind.is_symlink();
+                let unreadable =
+                    || kind.is_file() && fs::File::options().read(true).open(entry.path()).is_err();
+                if odd || entry.path().to_str().is_none() || unreadable() {
+                    found.push(entry.into_path());
+                }
+            }
+            Err(error) => found.push(error.path().unwrap_or(tree).to_owned()),
+        }
+    }
+    found
+}
+
+/// Compares one tree of this machine. Where something in it cannot be hashed, that must be said, and the parts without obstacles are compared instead.
+/// How many trees were compared.
+fn compare_with_the_shell(folder: &Path, tree: &Path) -> usize {
+    let obstacles = obstacles(tree);
+    let relative = tree.strip_prefix("/").unwrap().to_str();
+    let input = Utf8PathBuf::from(relative.unwrap_or_default());
+    let ours = || {
+        let (root, context) = (Utf8Path::from_path(folder).unwrap(), Utf8Path::new("/"));
+        let inputs = [Utf8PathBuf::from("head file"), input.clone()];
+        let inputs = [
+            root.join(&inputs[0]).strip_prefix("/").unwrap().to_owned(),
+            inputs[1].clone(),
+        ];
+        concat(root, context, Utf8Path::new("Dockerfile.base"), &inputs, &[])
+    };
+    if let Some(first) = obstacles.first() {
+        let error = ours().expect_err("something in it cannot be hashed");
+        assert!(
+            obstacles
+                .iter()
+                .any(|path| error.path() == path.display().to_string()),
+            "{error}: {}",
+            first.display()
+        );
+        let parts = walkdir::WalkDir::new(tree)
+            .min_depth(1)
+            .max_depth(1)
+            .into_iter()
+            .flatten();
+        let folders = parts.filter(|part| part.file_type().is_dir());
+        return folders
+            .map(|part| compare_with_the_shell(folder, part.path()))
+            .sum();
+    }
+    // Somebody may be writing to it meanwhile: what counts is a time at which nobody did.
+    for _ in 0..5 {
+        let before = shell_on(folder, tree);
+        let ours = ours().unwrap().identity.to_string();
+        if before == shell_on(folder, tree) {
+            assert_eq!(ours, before, "{}", tree.display());
+            return 1;
+        }
+    }
+    panic!("`{}` does not keep still", tree.display());
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell is the witness")]
+fn shell_on(folder: &Path, tree: &Path) -> String {
+    let script = SHELL
+        .replace("cat entrypoint.sh entrypoint-user.sh\n", ":\n")
+        .replace("find \"$2\"", "(cd / && find \"$2\"");
+    let script = script.replace("xargs -0 cat\n", "xargs -0 cat)\n");
+    let output = Command::new("bash")
+        .args(["-c", &script, "bash", "head file"])
+        .arg(tree.strip_prefix("/").unwrap())
+        .current_dir(folder)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The first of these that is there, compared. A machine without any of them proves nothing, and fails.
+fn on_a_real_tree(trees: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    family(folder.path());
+    let tree = trees.iter().map(Path::new).find(|tree| tree.is_dir());
+    let tree = tree.unwrap_or_else(|| panic!("none of {trees:?} is there: install one"));
+    // Symlinks to folders are errors in an input; what they point at is meant.
+    let tree = tree.canonicalize().unwrap();
+    let compared = compare_with_the_shell(folder.path(), &tree);
+    assert!(compared > 0, "nothing in `{}` could be compared", tree.display());
+}
+
+#[test]
+fn the_same_as_the_shell_line_on_perls_modules() {
+    on_a_real_tree(&["/usr/share/perl", "/usr/share/perl5", "/usr/lib/python3"]);
+}
+
+#[test]
+fn the_same_as_the_shell_line_on_headers() {
+    on_a_real_tree(&["/usr/include", "/usr/share/doc"]);
+}
+
+#[test]
+fn the_same_as_the_shell_line_on_the_machines_settings() {
+    on_a_real_tree(&["/etc"]);
+}
+
+#[test]
+fn a_tree_with_obstacles_is_compared_without_them() {
+    let folder = tempfile::tempdir().unwrap();
+    family(folder.path());
+    let tree = folder.path().join("tree");
+    write(&tree.join("good/a"), b"a");
+    write(&tree.join("bad/b/c"), b"c");
+    write(&tree.join("bad/d"), b"d");
+    let _socket = std::os::unix::net::UnixListener::bind(tree.join("bad/socket")).unwrap();
+    assert_eq!(compare_with_the_shell(folder.path(), &tree), 2);
+}

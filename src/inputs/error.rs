@@ -64,6 +64,18 @@ pub enum InputError {
         /// Where it is.
         path: PathBuf,
     },
+    /// A file that the ignore file lets through and BuildKit sends without its content.
+    #[error(
+        "`{path}` would reach the build as an empty file: `{file}:{line}` keeps out a folder above it once more"
+    )]
+    ArrivesEmpty {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The ignore file.
+        file: Utf8PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
     /// The ignore file has a line that BuildKit would refuse.
     #[error("{file}:{line}: `{pattern}` is not a valid pattern")]
     IgnorePattern {
@@ -103,6 +115,7 @@ impl InputError {
             | Self::Escapes { path }
             | Self::ThroughSymlink { path, .. }
             | Self::KeptOut { path, .. }
+            | Self::ArrivesEmpty { path, .. }
             | Self::SpecialFile { path, .. } => path.to_string(),
             Self::IgnorePattern { file, .. } => file.to_string(),
             Self::NotUtf8 { path, .. } | Self::Read { path, .. } => path.display().to_string(),
@@ -133,12 +146,15 @@ impl InputError {
             Self::KeptOut { path, .. } => {
                 format!("take `{path}` out of `inputs`, or let it through with the line `!{path}`")
             }
+            Self::ArrivesEmpty { .. } => {
+                "take that line out, or move it before the line with the exception".to_owned()
+            }
             Self::SpecialFile { .. } => "remove it, or list it in `.dockerignore`".to_owned(),
             Self::NotUtf8 { what, .. } => {
                 format!("rename it, or list it in `.dockerignore`: a {what} must be UTF-8")
             }
             Self::IgnorePattern { .. } => {
-                "see the syntax of Go's `filepath.Match`; a literal `[` or `\\` is written `\\[` or `\\\\`"
+                "see docs/identity.md for the syntax; a literal `[` or `\\` is written `\\[` or `\\\\`"
                     .to_owned()
             }
             Self::Read { .. } => "see to it that this user may read it".to_owned(),

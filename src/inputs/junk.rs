@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn the_lines_match_what_they_are_for_and_nothing_else() {
         let lines: Vec<_> = KINDS.iter().map(|(line, _)| *line).collect();
-        let ignore = Dockerignore::parse(&lines.join("\n")).unwrap();
+        let ignore = Dockerignore::parse(lines.join("\n")).unwrap();
         for name in JUNK {
             let line = line_for_name(name).unwrap();
             let alone = Dockerignore::parse(line).unwrap();

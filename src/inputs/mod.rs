@@ -9,7 +9,9 @@ pub mod dockerfile;
 mod dockerignore;
 mod entry;
 mod error;
+mod go_regexp;
 mod hash;
+mod ignore_pattern;
 mod junk;
 mod list;
 mod pattern;
@@ -35,3 +37,5 @@ pub use walk::{Collected, Listing, collect, collect_files, collect_with, context
 
 #[cfg(test)]
 mod identity_tests;
+#[cfg(test)]
+mod single_change_tests;

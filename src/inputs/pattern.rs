@@ -1,4 +1,4 @@
-//! One wildcard pattern, as `.dockerignore` and `COPY` have them: Go's `filepath.Match`, plus `**` as moby/patternmatcher reads it.
+//! One wildcard pattern of `COPY`: Go's `filepath.Match`, plus `**` as moby/patternmatcher reads it.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -105,22 +105,6 @@ impl Pattern {
             }
             Kind::Tokens(tokens) => run(tokens, path),
         }
-    }
-
-    /// Whether it matches this path or a folder above it.
-    pub(super) fn matches_or_parent(&self, path: &str) -> bool {
-        self.matches(path) || path.match_indices('/').any(|(at, _)| self.matches(&path[..at]))
-    }
-
-    /// Whether it could match something below this folder that it does not match by the folder itself.
-    pub(super) fn reaches_below(&self, folder: &str) -> bool {
-        let meta = self.text.find(['*', '?', '[', '\\']);
-        let literal = &self.text[..meta.unwrap_or(self.text.len())];
-        let below = |path: &str, folder: &str| {
-            path.strip_prefix(folder)
-                .is_some_and(|rest| rest.starts_with('/'))
-        };
-        below(literal, folder) || (meta.is_some() && format!("{folder}/").starts_with(literal))
     }
 }
 
@@ -255,25 +239,5 @@ mod tests {
         assert!(!pattern.matches(&("a".repeat(3000) + "/")));
         let pattern = Pattern::new(&"**/a".repeat(40)).unwrap();
         assert!(!pattern.matches(&"b/a/".repeat(300)));
-    }
-
-    #[test]
-    fn what_can_match_below() {
-        for (pattern, folder, expected) in [
-            ("a/b", "a", true),
-            ("a/b", "a/b", false),
-            ("a", "a/b", false),
-            ("a/*", "a/b", true),
-            ("a/*", "b", false),
-            ("**/x", "b", true),
-            ("ab*", "a", false),
-            ("ab*", "abc", true),
-        ] {
-            assert_eq!(
-                Pattern::new(pattern).unwrap().reaches_below(folder),
-                expected,
-                "{pattern} {folder}"
-            );
-        }
     }
 }

@@ -3,10 +3,14 @@
 use super::error::InputError;
 use super::pattern::clean;
 use camino::{Utf8Path, Utf8PathBuf};
+use std::ffi::OsString;
 use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
+
+/// How many symlinks are followed, one from the other.
+const MOST_LINKS: usize = 255;
 
 /// The path without `./` and the like, for messages.
 pub(super) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
@@ -74,6 +78,44 @@ pub(super) fn on_the_way(context: &Path, relative: &str, input: &Utf8Path) -> Re
         }
     }
     Ok(())
+}
+
+/// The regular file that a name in `folder` leads to, symlinks followed as if the folder were the root of all; `None` if it leads to none.
+pub(super) fn within(folder: &Path, name: &str) -> io::Result<Option<PathBuf>> {
+    let mut links = 0;
+    let mut inside = PathBuf::new();
+    let mut rest: Vec<OsString> = vec![name.into()];
+    while let Some(part) = rest.pop() {
+        if part == ".." {
+            inside.pop();
+            continue;
+        }
+        let next = inside.join(&part);
+        let metadata = match std::fs::symlink_metadata(folder.join(&next)) {
+            Ok(metadata) => metadata,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !metadata.is_symlink() {
+            inside = next;
+            continue;
+        }
+        links += 1;
+        if links > MOST_LINKS {
+            return Ok(None);
+        }
+        let target = std::fs::read_link(folder.join(&next))?;
+        if target.is_absolute() {
+            inside = PathBuf::new();
+        }
+        rest.extend(target.components().rev().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        }));
+    }
+    let path = folder.join(inside);
+    Ok(path.is_file().then_some(path))
 }
 
 /// The error for a socket, a device or a FIFO.

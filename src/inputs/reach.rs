@@ -29,15 +29,20 @@ pub fn reached(request: &Request<'_>, folder: &Path) -> Result<Option<(String, S
     }
     for (_, context) in &request.contexts {
         if let Some(inside) = within(context) {
-            let name = context.join(".dockerignore");
-            let file = IgnoreFile::read(&request.root.join(&name), &name);
-            places.push(file.map(|file| (file.unwrap_or_else(|| IgnoreFile::none(&name)), inside)));
+            let file = IgnoreFile::of_named_context(request.root, context);
+            places.push(file.map(|file| (file, inside)));
         }
     }
     for place in places {
         let (ignore, inside) = place?;
-        if !ignore.rules.ignores(&inside) || ignore.rules.may_reinclude_below(&inside) {
-            return Ok(Some((ignore.name.to_string(), inside)));
+        if !ignore.rules.ignores_all_of(&inside) {
+            // The name of a folder that another line keeps out already would not be asked for, and not be inherited.
+            let line = if ignore.rules.ignores(&inside) {
+                format!("{inside}/**")
+            } else {
+                inside
+            };
+            return Ok(Some((ignore.name.to_string(), line)));
         }
     }
     Ok(None)
@@ -92,7 +97,19 @@ mod tests {
         assert_eq!(at(None, "assets/../../elsewhere"), None);
         write(&dir.path().join(".dockerignore"), "a\nb\n!b/out/keep\n", false);
         assert_eq!(at(None, "a/out"), None);
-        assert_eq!(at(None, "b/out"), line(".dockerignore", "b/out"));
+        // With the line that it asks for, nothing is left to ask.
+        for rules in ["a\nb\n!b/out/keep\n", "*\n!**/*.md\n", "!**/*.md\n"] {
+            write(&dir.path().join(".dockerignore"), rules, false);
+            let (file, line) = at(None, "b/out").unwrap();
+            assert_eq!(file, ".dockerignore");
+            write(
+                &dir.path().join(".dockerignore"),
+                format!("{rules}{line}\n"),
+                false,
+            );
+            assert_eq!(at(None, "b/out"), None, "{rules}{line}");
+        }
+        write(&dir.path().join(".dockerignore"), "", false);
         write(&dir.path().join("assets/.dockerignore"), "out\n", false);
         assert_eq!(at(Some(&declared[..]), "assets/out"), None);
     }

@@ -3,9 +3,10 @@
 use super::dockerfile::{Dockerfile, unclear};
 use super::dockerignore::Dockerignore;
 use super::error::InputError;
-use super::place::{is_absent, missing_or_unreadable, tidy};
+use super::place::{missing_or_unreadable, tidy, within};
 use crate::config::{BuildContext, Image};
 use camino::{Utf8Path, Utf8PathBuf};
+use std::path::Path;
 
 /// Where the inputs of one image are.
 #[derive(Debug, Clone)]
@@ -78,30 +79,42 @@ pub(super) struct IgnoreFile {
 impl IgnoreFile {
     /// `<Dockerfile>.dockerignore`, or else the context's `.dockerignore`.
     pub(super) fn of_context(request: &Request<'_>) -> Result<Self, InputError> {
-        let specific = Utf8PathBuf::from(format!("{}.dockerignore", request.dockerfile));
-        let general = request.context.join(".dockerignore");
-        for name in [&specific, &general] {
-            if let Some(file) = Self::read(&request.root.join(name), name)? {
-                return Ok(file);
-            }
+        let beside = request.dockerfile.parent().unwrap_or(Utf8Path::new(""));
+        let specific = format!(
+            "{}.dockerignore",
+            request.dockerfile.file_name().unwrap_or_default()
+        );
+        if let Some(file) = Self::read(request.root, beside, &specific)? {
+            return Ok(file);
         }
-        Ok(Self::none(&general))
+        Self::of_named_context(request.root, request.context)
     }
 
+    /// The `.dockerignore` of a folder.
+    pub(super) fn of_named_context(root: &Utf8Path, folder: &Utf8Path) -> Result<Self, InputError> {
+        let file = Self::read(root, folder, ".dockerignore")?;
+        Ok(file.unwrap_or_else(|| Self::none(&folder.join(".dockerignore"))))
+    }
+
+    /// The file of this name in a folder, if BuildKit finds one there: it follows a symlink as if the folder were the root of all, and passes over what
+    /// is no file.
     #[expect(
         clippy::disallowed_methods,
         reason = "ignore files are read here and nowhere else"
     )]
-    pub(super) fn read(path: &Utf8Path, name: &Utf8Path) -> Result<Option<Self>, InputError> {
-        let name = tidy(name);
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(source) => {
-                let path = path.as_std_path().to_owned();
-                return Err(InputError::Read { path, source });
-            }
+    fn read(root: &Utf8Path, folder: &Utf8Path, file: &str) -> Result<Option<Self>, InputError> {
+        let name = tidy(&folder.join(file));
+        let unreadable = |path: &Path, source| InputError::Read {
+            path: path.to_owned(),
+            source,
         };
+        let folder = root.join(folder);
+        let path = match within(folder.as_std_path(), file) {
+            Ok(Some(path)) => path,
+            Ok(None) => return Ok(None),
+            Err(source) => return Err(unreadable(folder.join(file).as_std_path(), source)),
+        };
+        let text = std::fs::read(&path).map_err(|source| unreadable(&path, source))?;
         match Dockerignore::parse(&text) {
             Ok(rules) => Ok(Some(Self { name, rules })),
             Err(bad) => Err(InputError::IgnorePattern {

@@ -12,6 +12,7 @@ use crate::digest_cache::DigestCache;
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::fs::FileType;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -123,6 +124,8 @@ enum Start {
 /// A folder that the walk is in.
 struct Level {
     inherited: Inherited,
+    /// Whether it is kept out, and looked into for an exception's sake.
+    ignored: bool,
     junk: Option<&'static str>,
     /// To be an entry if nothing is found in it.
     pending: Option<Found>,
@@ -168,9 +171,7 @@ impl<'a> Finder<'a> {
         for (name, folder) in &request.contexts {
             let path = request.root.join(folder);
             is_folder(&path, "named build context")?;
-            let ignore_name = folder.join(".dockerignore");
-            let ignore = IgnoreFile::read(&path.join(".dockerignore"), &ignore_name)?;
-            let ignore = ignore.unwrap_or_else(|| IgnoreFile::none(&ignore_name));
+            let ignore = IgnoreFile::of_named_context(request.root, folder)?;
             self.walk(&base(&path), "", &context_prefix(name), &ignore, Start::Context)?;
         }
         Ok(dockerfile)
@@ -263,7 +264,10 @@ impl<'a> Finder<'a> {
         };
         let mut leaked: Vec<(String, &'static str)> = Vec::new();
         let mut levels: Vec<Level> = Vec::new();
-        let above = ignore.rules.above(start);
+        // Nothing of what lies in a folder that is passed over reaches the build.
+        let Some(above) = ignore.rules.above(start) else {
+            return Ok(());
+        };
         let junk_above = junk::line_for_path(start.rsplit_once('/').map_or("", |(parent, _)| parent));
         let follow_root = how != Start::Declared || start.is_empty();
         let mut entries = walkdir::WalkDir::new(&top)
@@ -271,12 +275,18 @@ impl<'a> Finder<'a> {
             .follow_root_links(follow_root)
             .into_iter();
         while let Some(entry) = entries.next() {
-            let entry = entry.map_err(|error| walk_error(error, &top))?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                // BuildKit does not mind either: the folder is kept out.
+                Err(error) if is_denied(&error) && is_in_ignored(&levels, &error) => continue,
+                Err(error) => return Err(walk_error(error, &top)),
+            };
             self.leave(&mut levels, entry.depth());
             let relative = relative_path(entry.path(), root)?;
             if relative.is_empty() {
                 levels.push(Level {
                     inherited: Inherited::default(),
+                    ignored: false,
                     junk: None,
                     pending: None,
                 });
@@ -309,15 +319,27 @@ impl<'a> Finder<'a> {
                 what,
             };
             match what {
-                None if ignored && !ignore.rules.may_reinclude_below(relative) => entries.skip_current_dir(),
+                None if ignored && ignore.rules.passes_over(relative) => entries.skip_current_dir(),
                 None => levels.push(Level {
                     inherited,
+                    ignored,
                     junk,
                     pending: (!ignored).then(|| found(What::Directory)),
                 }),
                 Some(_) if ignored => {}
                 Some(kind) => {
                     let what = leaf(kind, entry.path(), how)?;
+                    if matches!(what, What::File)
+                        && how != Start::Listing
+                        && let Some(line) = ignore.rules.empties(relative)
+                        && entry.metadata().is_ok_and(|metadata| metadata.len() > 0)
+                    {
+                        return Err(InputError::ArrivesEmpty {
+                            path: relative.into(),
+                            file: ignore.name.clone(),
+                            line,
+                        });
+                    }
                     for level in levels.iter_mut().rev() {
                         level.pending = None;
                     }
@@ -342,6 +364,18 @@ impl<'a> Finder<'a> {
             self.found(pending);
         }
     }
+}
+
+/// Whether the system did not let us look into a folder.
+fn is_denied(error: &walkdir::Error) -> bool {
+    error
+        .io_error()
+        .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Whether the folder that could not be read is one that is kept out.
+fn is_in_ignored(levels: &[Level], error: &walkdir::Error) -> bool {
+    levels.get(error.depth()).is_some_and(|level| level.ignored)
 }
 
 /// An entry's path, and where in it the part begins that is relative to the folder.

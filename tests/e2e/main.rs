@@ -15,6 +15,7 @@ mod commands;
 mod copy;
 mod describe;
 mod dockerfiles;
+mod dockerignore;
 mod doctor;
 mod elsewhere;
 mod explain;

@@ -239,7 +239,7 @@ impl Source {
     pub(super) fn taken<'c>(&self, context: Context<'c>) -> BTreeSet<&'c str> {
         let mut taken = BTreeSet::new();
         for top in self.tops(context, &mut taken) {
-            let exclude = Dockerignore::parse(&self.exclude.join("\n")).unwrap_or_default();
+            let exclude = Dockerignore::parse(self.exclude.join("\n")).unwrap_or_default();
             let include = self
                 .parents
                 .as_ref()
