@@ -392,3 +392,64 @@ fn the_action_installs_this_version() {
     let default = document["inputs"]["version"]["default"].as_str().unwrap();
     assert_eq!(default, concat!("v", env!("CARGO_PKG_VERSION")));
 }
+
+// ----------------------------------------------------------------------------------------------- identity
+
+#[test]
+fn identities_are_those_of_a_clone_under_another_umask_and_locale() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sh = |script: &str| {
+        let done = Command::new("sh")
+            .args(["-ec", script, "sh"])
+            .args([here.path(), there.path()])
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let family = r#"schema = 1
+[family]
+name = "f"
+repository = "localhost:5000/a/f"
+[base]
+dockerfile = "Dockerfile"
+[variant]
+dockerfile = "Dockerfile"
+base-arg = "BASE_IMAGE"
+[variants.a]
+tags = ["{version}"]
+"#;
+    std::fs::write(here.path().join("variants.toml"), family).unwrap();
+    sh(r#"
+        cd "$1"
+        umask 022
+        printf 'ARG BASE_IMAGE=scratch\nFROM ${BASE_IMAGE}\nCOPY . /\n' >Dockerfile
+        printf '.git\nignored\n' >.dockerignore
+        mkdir -p B/é a_b a
+        for name in B/é/x a_b/I a/i a-b Z 'ı' z; do echo "$name" >"$name"; done
+        chmod +x Z
+        ln -s Z link
+        git init --quiet
+        git add .
+        git -c user.name=a -c user.email=a@example.org commit --quiet --message=first
+        umask 077
+        git clone --quiet "$1" "$2/clone"
+        echo other >ignored
+        touch -d 2001-01-01 z
+    "#);
+    let hash = |folder: &Path, locale: &str| {
+        let mut command = splitbase(folder);
+        command.env("LC_ALL", locale).env("LANG", locale);
+        let (code, out, error) = said(&command.args(["hash", "--output", "json"]).output().unwrap());
+        assert_eq!(code, 0, "{error}");
+        out
+    };
+    let first = hash(here.path(), "C");
+    assert!(
+        first.contains("\"a_b/I\"") && first.contains("\"executable\": true"),
+        "{first}"
+    );
+    for locale in ["en_US.UTF-8", "tr_TR.UTF-8", "de_DE.ISO-8859-1"] {
+        assert_eq!(hash(&there.path().join("clone"), locale), first, "{locale}");
+    }
+}
