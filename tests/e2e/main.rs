@@ -12,6 +12,7 @@
 mod classic;
 mod collision;
 mod commands;
+mod crash;
 mod describe;
 mod dockerfiles;
 mod doctor;
