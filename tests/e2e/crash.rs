@@ -242,12 +242,11 @@ impl Stage {
         match (way, crashed.record.as_str()) {
             (Way::Again, _) | (Way::Finish, "done" | "publishing") => self.whole(&registry),
             // Its last word is not said as long as the newest record says otherwise: until then it can be taken back.
-            (_, "done") if self.names_newest(left) => self.whole(&registry),
             (_, "none") => {
                 assert_eq!(self.family.public_tags(&registry), crashed.tags);
                 "old"
             }
-            (Way::Finish, _) if self.names_newest(left) => self.whole(&registry),
+            (_, "done") | (Way::Finish, _) if self.names_newest(left) => self.whole(&registry),
             (Way::Finish, _) => {
                 assert_eq!(self.family.public_tags(&registry), crashed.tags);
                 "old"
@@ -405,7 +404,7 @@ fn points(scene: Scene, writes: &[Request]) -> Vec<Point> {
             let seed = seed.map_or(0, |seed| seed.parse::<usize>().unwrap()) + usize::from(scene.first);
             let theirs = |at: &usize| !writes[*at / 2].is_ours();
             let pushes: Vec<_> = (0..all).filter(theirs).collect();
-            let newest = |at: &usize| at % 2 == 0 && kind(&writes[*at / 2]) == "newest record";
+            let newest = |at: &usize| at.is_multiple_of(2) && kind(&writes[*at / 2]) == "newest record";
             let records: Vec<_> = (0..all).rev().filter(newest).collect();
             // One in a push by buildx, one between the two tags of a record, the others where users see them.
             let (last, rest) = (all / 3, POINTS - 2);
