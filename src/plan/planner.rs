@@ -351,6 +351,7 @@ impl Draft<'_> {
             && tags.is_empty()
             && aliases.is_empty()
             && stands
+            && self.newest_agrees()
             && self.record_is_complete()
         {
             return Ok(());
@@ -415,6 +416,15 @@ impl Draft<'_> {
         let stands = |alias| points.as_ref().is_some_and(|points| points.contains_key(alias));
         let mut aliases = self.names.aliases.iter();
         aliases.all(|(alias, _)| moved(alias) || stands(alias))
+    }
+
+    /// Whether the newest record, where it is of this version, says what the version's own says. A run that was killed between writing
+    /// the one and the other leaves them apart, and the next version would find this one unfinished.
+    fn newest_agrees(&self) -> bool {
+        match (&self.facts.record, &self.facts.newest) {
+            (Some(own), Some(newest)) => own.version != newest.version || own.state == newest.state,
+            _ => true,
+        }
     }
 
     /// Whether the record of this version names every selected image as it is now.

@@ -13,6 +13,7 @@ mod classic;
 mod collision;
 mod commands;
 mod copy;
+mod crash;
 mod describe;
 mod dockerfiles;
 mod dockerignore;

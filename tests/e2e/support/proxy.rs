@@ -3,6 +3,7 @@
 //! One request per connection, so that nothing of HTTP but the head of a request has to be understood. `BuildKit` tries TLS first even on
 //! localhost: its greeting is answered in plain text, as a registry without TLS does.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,8 @@ pub enum Fault {
     Stall,
     /// Hands it on after this time.
     Delay(Duration),
+    /// Hands it on, and kills this process when the registry has answered and the process has not heard it.
+    Unanswered(i32),
 }
 
 /// A request that came.
@@ -157,9 +160,10 @@ fn serve(
         Fault::Answer(status, headers, body) => (status, headers, body),
         Fault::Delay(time) => {
             thread::sleep(time);
-            return pass(client, upstream, &text, length);
+            return pass(client, upstream, &text, length, None);
         }
-        Fault::Pass => return pass(client, upstream, &text, length),
+        Fault::Unanswered(process) => return pass(client, upstream, &text, length, Pid::from_raw(process)),
+        Fault::Pass => return pass(client, upstream, &text, length, None),
     };
     let size = body.len();
     let shown = if method == "HEAD" { "" } else { body };
@@ -183,7 +187,7 @@ fn error(status: u16) -> &'static str {
     }
 }
 
-fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize) {
+fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize, victim: Option<Pid>) {
     let mut taken = vec![0; length];
     if client.read_exact(&mut taken).is_err() {
         return;
@@ -205,7 +209,12 @@ fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize) {
     };
     // The body goes on in both directions until the answer is complete.
     thread::spawn(move || std::io::copy(&mut body, &mut sent));
-    let _ = std::io::copy(&mut server, &mut client);
+    if let Some(victim) = victim {
+        let _ = std::io::copy(&mut server, &mut std::io::sink());
+        let _ = kill_process(victim, Signal::KILL);
+    } else {
+        let _ = std::io::copy(&mut server, &mut client);
+    }
     let _ = client.shutdown(Shutdown::Both);
     let _ = server.shutdown(Shutdown::Both);
 }

@@ -52,6 +52,25 @@ impl Registry {
         Self::configured(folder, &auth)
     }
 
+    /// One that begins with a copy of what this one holds, which must not be written to meanwhile.
+    pub fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = self.folder.path().join("data");
+        if data.exists() {
+            super::program(
+                "cp",
+                &["-a", data.to_str().unwrap(), folder.path().to_str().unwrap()],
+            );
+        }
+        Self::configured(folder, "")
+    }
+
+    /// Ends it; what it holds can still be looked at, and copied.
+    pub fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     fn configured(folder: tempfile::TempDir, auth: &str) -> Self {
         let root = folder.path().display();
         let config = folder.path().join("config.yml");
@@ -204,8 +223,7 @@ impl Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
