@@ -241,11 +241,11 @@ impl Stage {
         }
         match (way, crashed.record.as_str()) {
             (Way::Again, _) | (Way::Finish, "done" | "publishing") => self.whole(&registry),
-            // Its last word is not said as long as the newest record says otherwise: until then it can be taken back.
             (_, "none") => {
                 assert_eq!(self.family.public_tags(&registry), crashed.tags);
                 "old"
             }
+            // Its last word is not said as long as the newest record says otherwise: until then it can be taken back.
             (_, "done") | (Way::Finish, _) if self.names_newest(left) => self.whole(&registry),
             (Way::Finish, _) => {
                 assert_eq!(self.family.public_tags(&registry), crashed.tags);
