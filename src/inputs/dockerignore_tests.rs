@@ -271,7 +271,7 @@ proptest! {
         for (exception, pattern, way) in lines {
             let mark = if exception { "!" } else { "" };
             plain += &text_of([(exception, pattern.as_str())].into_iter());
-            other += &match way {
+            let written = match way {
                 0 => format!("  {mark}{pattern}\t \n"),
                 1 => format!("{mark}/{pattern}\n"),
                 2 => format!("{mark}{pattern}/\n"),
@@ -281,6 +281,7 @@ proptest! {
                 6 => format!("\n#{mark}{pattern}\n \t\n{mark}{pattern}\n"),
                 _ => format!("{mark}../{pattern}\n{mark}{pattern}\n"),
             };
+            other += &written;
         }
         if crlf {
             other = other.replace('\n', "\r\n");
