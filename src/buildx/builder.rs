@@ -76,12 +76,14 @@ impl BuilderError {
 
 /// Asks the builder what it can do; starts none. Of a builder that has not been started yet, platforms may be empty.
 ///
-/// The versions of engine and buildx, which only the record wants, are asked for beside it.
+/// With `tools`, the versions of engine and buildx are asked for beside it: only a record wants them, and the engine takes longer to tell them
+/// than all the rest.
 ///
 /// # Errors
 /// No docker, no buildx, no such builder, no engine behind it.
 pub async fn inspect(
     builder: Option<&str>,
+    tools: bool,
     environment: &Environment,
     cancel: &CancellationToken,
 ) -> Result<BuilderFacts, BuilderError> {
@@ -90,7 +92,14 @@ pub async fn inspect(
         command = command.env(name, value);
     }
     let asked = process::output(&command, Some(PATIENCE), cancel);
-    let (output, (engine, buildx)) = tokio::join!(asked, Box::pin(versions(environment, cancel)));
+    let versions = Box::pin(async {
+        if tools {
+            versions(environment, cancel).await
+        } else {
+            Default::default()
+        }
+    });
+    let (output, (engine, buildx)) = tokio::join!(asked, versions);
     let output = output.map_err(|error| match error.source.kind() {
         std::io::ErrorKind::NotFound => BuilderError::NoDocker,
         _ => BuilderError::Spawn(error),

@@ -269,11 +269,14 @@ pub struct ReleaseArgs {
     pub running: Running,
 }
 
+/// Builds at once, when nothing else is said: see `docs/decisions/parallel-builds.md`.
+pub const PARALLEL: u16 = 8;
+
 /// How a plan runs.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Running {
     /// How many builds run at once, and half as many tests beside them
-    #[arg(long, env = "SPLITBASE_PARALLEL", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    #[arg(long, env = "SPLITBASE_PARALLEL", default_value_t = PARALLEL, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
     pub parallel: u16,
     /// Stop everything at the first failure
     #[arg(long, env = "SPLITBASE_FAIL_FAST")]

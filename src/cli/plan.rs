@@ -7,7 +7,7 @@ use crate::buildx::{self, BuildIo, LayoutIo};
 use crate::config::Family;
 use crate::domain::{ExitCode, Version};
 use crate::facts::Facts;
-use crate::gather;
+use crate::gather::{self, World};
 use crate::plan::{self, BuildStep, Options, Plan};
 use crate::report::{self, PlanView};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,8 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
     let family = session.family()?;
     let version = session.version(args.version.clone())?;
     let options = options(session, version, &args.wishes);
-    let facts = gather(session, &family, &options, &args.wishes).await?;
+    let is_kept = args.save.is_some() || args.save_facts.is_some();
+    let facts = gather(session, &family, &options, &args.wishes, is_kept).await?;
     Session::refuse_floats(args.strictness, &facts.floats)?;
     let plan = plan::plan(&family, &facts, &options)?;
     super::release::signer_is_there(session, &plan).await?;
@@ -73,15 +74,20 @@ pub(super) fn options(session: &Session, version: Option<Version>, wishes: &Wish
     }
 }
 
+/// The facts for a plan; for one that is run, now or later, with `tools`: its record says what built it.
 pub(super) async fn gather(
     session: &Session,
     family: &Family,
     options: &Options,
     wishes: &Wishes,
+    tools: bool,
 ) -> Result<Facts, Failure> {
     let target = session.target(family, &options.target)?;
     let pins = session.pins(family, wishes.re_resolve)?;
-    let world = session.world(family, &target);
+    let world = World {
+        tools,
+        ..session.world(family, &target)
+    };
     Ok(gather::gather(family, options, &pins, &world).await?)
 }
 

@@ -70,7 +70,7 @@ async fn again(
 ) -> Result<ExitCode, Failure> {
     let wishes = super::args::Wishes::default();
     let options = plan_command::options(session, Some(version), &wishes);
-    let mut facts = plan_command::gather(session, &family, &options, &wishes).await?;
+    let mut facts = plan_command::gather(session, &family, &options, &wishes, true).await?;
     if args.force {
         // Only the age of the record is passed over: no release tag is overwritten.
         facts.recent = None;
@@ -80,7 +80,7 @@ async fn again(
         return Ok(confirm::SHOWN);
     }
     let running = Running {
-        parallel: 4,
+        parallel: super::args::PARALLEL,
         fail_fast: false,
     };
     Box::pin(perform(session, family, Some(&facts), plan, running)).await

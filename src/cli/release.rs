@@ -34,7 +34,7 @@ async fn release(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failu
             .version(args.version.clone())?
             .ok_or(PlanError::NoVersion)?;
         let options = plan_command::options(session, Some(version), &args.wishes);
-        let facts = plan_command::gather(session, &family, &options, &args.wishes).await?;
+        let facts = plan_command::gather(session, &family, &options, &args.wishes, !args.dry_run).await?;
         let plan = plan::plan(&family, &facts, &options)?;
         (facts, plan)
     };

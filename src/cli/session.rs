@@ -234,6 +234,7 @@ impl Session {
         World {
             target,
             builder: self.builder(),
+            tools: false,
             inspected: &self.inspected,
             environment: &self.children,
             versions: self.versions(family),

@@ -53,6 +53,8 @@ pub struct World<'a, T> {
     pub target: &'a T,
     /// The builder that was asked for.
     pub builder: Option<&'a str>,
+    /// Whether the versions of engine and buildx are wanted too: a record holds them.
+    pub tools: bool,
     /// What that builder was found to do: it is asked once in a run.
     pub inspected: &'a OnceCell<BuilderFacts>,
     /// The environment.
@@ -301,7 +303,7 @@ pub async fn builder<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherErro
 }
 
 async fn inspect<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherError> {
-    let asked = || buildx::inspect(world.builder, world.environment, &world.cancel);
+    let asked = || buildx::inspect(world.builder, world.tools, world.environment, &world.cancel);
     Ok(world.inspected.get_or_try_init(asked).await?.clone())
 }
 

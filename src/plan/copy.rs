@@ -1,11 +1,10 @@
 //! Publishing a release once more, in another place that has its content already.
 
 use super::publish::{self, Names};
-use super::{
-    Action, Options, Plan, PlanError, PlanImage, PresenceWord, RecordStep, SCHEMA, Step, StepId, TagStep,
-};
+use super::recorded::Recorded;
+use super::{Action, Options, Plan, PlanError, RecordStep, Step, StepId, TagStep};
 use crate::config::Family;
-use crate::domain::{IdentityTags, ImageId, PublicTag, Tag, TargetRef, Version};
+use crate::domain::{ImageId, PublicTag, Tag, TargetRef, Version};
 use crate::facts::Facts;
 use crate::record::{Record, RecordState};
 use std::collections::BTreeMap;
@@ -111,32 +110,16 @@ pub fn plan_copy(
     } else {
         steps(tags, moves, last)
     };
-    Ok(Plan {
-        schema: SCHEMA,
-        version: Some(version.clone()),
-        family: family.name.clone(),
-        repository: family.repository.clone(),
-        target: options.target.clone(),
-        work_repository: family.work_repository.clone(),
-        mark: facts.mark.clone(),
-        versions: record.versions.clone(),
-        upstream: record.upstream.clone(),
-        images: record.images.iter().map(image).collect(),
+    let what = Recorded {
+        why: "it is copied",
         steps,
-        warnings,
-        retry: family.retry.clone(),
-        builder: None,
-        attests: true,
-        newest: facts.newest_digest,
-        period: record.period,
-        fresh: facts
-            .newest
-            .as_ref()
-            .map(|newest| newest.fresh.clone())
-            .unwrap_or_default(),
-        record: Some(record),
         points,
-    })
+        warnings,
+    };
+    let newest = facts.newest.as_ref();
+    let fresh = newest.map(|newest| newest.fresh.clone()).unwrap_or_default();
+    let plan = Plan::of_record(record, family, facts, &options, what);
+    Ok(Plan { fresh, ..plan })
 }
 
 /// A release of this version that is there already: it is gone on with where it is the same one, and images that it has beside stay in it.
@@ -289,21 +272,6 @@ fn steps(tags: Vec<TagStep>, moves: Vec<(super::AliasStep, String)>, last: Recor
     };
     steps.push(record(last, moved, why));
     steps
-}
-
-fn image(image: &crate::record::RecordImage) -> PlanImage {
-    PlanImage {
-        image: image.image.clone(),
-        identity: image.identity,
-        tag: IdentityTags::new(&image.image, &image.identity).index(),
-        presence: PresenceWord::Present,
-        digest: image.digest,
-        why: "it is copied".to_owned(),
-        inputs: None,
-        platforms: Vec::new(),
-        tags: image.tags.clone(),
-        aliases: image.aliases.clone(),
-    }
 }
 
 /// The release that is asked for, for what has no record.

@@ -14,6 +14,7 @@ mod options;
 mod planner;
 mod promote;
 pub(crate) mod publish;
+mod recorded;
 mod recover;
 pub(crate) mod render;
 mod smoke_step;

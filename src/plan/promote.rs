@@ -1,9 +1,10 @@
 //! Moving the aliases to a release that stands.
 
 use super::publish::{self, Names};
-use super::{Action, Options, Plan, PlanError, PlanImage, PresenceWord, RecordStep, SCHEMA, Step, StepId};
+use super::recorded::Recorded;
+use super::{Action, Options, Plan, PlanError, RecordStep, Step, StepId};
 use crate::config::Family;
-use crate::domain::{IdentityTags, Version};
+use crate::domain::Version;
 use crate::facts::Facts;
 use crate::record::RecordState;
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ pub fn plan_promotion(
     super::planner::refuse_other_runs(family, facts, &options)?;
     let mut record = record.clone();
     let mut names = Names::default();
-    let (mut steps, mut moves, mut images) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut steps, mut moves) = (Vec::new(), Vec::new());
     let mut points = BTreeMap::new();
     for image in &record.images {
         let digest = image
@@ -73,18 +74,6 @@ pub fn plan_promotion(
                 points.insert(alias.clone(), point);
             }
         }
-        images.push(PlanImage {
-            image: image.image.clone(),
-            identity: image.identity,
-            tag: IdentityTags::new(&image.image, &image.identity).index(),
-            presence: PresenceWord::Present,
-            digest: Some(digest),
-            why: "the release stands".to_owned(),
-            inputs: None,
-            platforms: Vec::new(),
-            tags: image.tags.clone(),
-            aliases: image.aliases.clone(),
-        });
     }
     let of_aliases = &warnings[facts.warnings.len()..];
     let held_back = !of_aliases.is_empty();
@@ -133,26 +122,11 @@ pub fn plan_promotion(
             steps.extend(publish::describe(family, RecordState::Done));
         }
     }
-    Ok(Plan {
-        schema: SCHEMA,
-        version: Some(version.clone()),
-        family: family.name.clone(),
-        repository: family.repository.clone(),
-        target: options.target.clone(),
-        work_repository: family.work_repository.clone(),
-        mark: facts.mark.clone(),
-        versions: record.versions.clone(),
-        upstream: record.upstream.clone(),
-        period: record.period,
-        fresh: record.fresh.clone(),
-        images,
+    let what = Recorded {
+        why: "the release stands",
         steps,
-        warnings,
-        retry: family.retry.clone(),
-        builder: None,
-        attests: true,
-        record: Some(record),
-        newest: facts.newest_digest,
         points,
-    })
+        warnings,
+    };
+    Ok(Plan::of_record(record, family, facts, &options, what))
 }

@@ -3,11 +3,10 @@
 //! All of it is read from records: no sources, no versions, no builder.
 
 use super::publish;
-use super::{
-    Action, MoveStep, Options, Plan, PlanError, PlanImage, PresenceWord, RecordStep, SCHEMA, Step, StepId,
-};
+use super::recorded::Recorded;
+use super::{Action, MoveStep, Options, Plan, PlanError, RecordStep, Step, StepId};
 use crate::config::Family;
-use crate::domain::{Digest, IdentityTags, PublicTag, Version};
+use crate::domain::{Digest, PublicTag, Version};
 use crate::facts::Facts;
 use crate::record::{AliasPoint, Attempt, Record, RecordMove, RecordState};
 use std::collections::BTreeMap;
@@ -413,39 +412,12 @@ impl<'a> Ending<'a> {
     }
 
     fn plan(self, options: &Options) -> Plan {
-        let images = self.record.images.iter().map(|image| PlanImage {
-            image: image.image.clone(),
-            identity: image.identity,
-            tag: IdentityTags::new(&image.image, &image.identity).index(),
-            presence: PresenceWord::Present,
-            digest: image.digest,
-            why: "as its record has it".to_owned(),
-            inputs: None,
-            platforms: Vec::new(),
-            tags: image.tags.clone(),
-            aliases: image.aliases.clone(),
-        });
-        Plan {
-            schema: SCHEMA,
-            version: Some(self.record.version.clone()),
-            family: self.family.name.clone(),
-            repository: self.family.repository.clone(),
-            target: options.target.clone(),
-            work_repository: self.family.work_repository.clone(),
-            mark: self.facts.mark.clone(),
-            versions: self.record.versions.clone(),
-            upstream: self.record.upstream.clone(),
-            images: images.filter(|image| image.digest.is_some()).collect(),
+        let what = Recorded {
+            why: "as its record has it",
             steps: self.steps,
-            warnings: self.warnings,
-            retry: self.family.retry.clone(),
-            builder: None,
-            attests: true,
-            newest: self.facts.newest_digest,
-            period: self.record.period,
-            fresh: self.record.fresh.clone(),
-            record: Some(self.record),
             points: self.points,
-        }
+            warnings: self.warnings,
+        };
+        Plan::of_record(self.record, self.family, self.facts, options, what)
     }
 }
