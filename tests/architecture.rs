@@ -97,7 +97,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "target",
         ],
     ),
-    ("verify", &["config", "domain", "record", "target"]),
+    ("verify", &["config", "domain", "record", "sign", "target"]),
     (
         "execute",
         &[

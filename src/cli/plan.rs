@@ -37,7 +37,7 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
     let facts = gather(session, &family, &options, &args.wishes, is_kept).await?;
     Session::refuse_floats(args.strictness, &facts.floats)?;
     let plan = plan::plan(&family, &facts, &options)?;
-    super::release::signer_is_there(session, &plan).await?;
+    super::release::needs_signer(session, &plan).await?;
     if let Some(path) = &args.save {
         write(path, &plan)?;
     }

@@ -68,7 +68,7 @@ pub(super) async fn perform(
     running: Running,
 ) -> Result<ExitCode, Failure> {
     needs_are_there(session, &family, &plan)?;
-    signer_is_there(session, &plan).await?;
+    needs_signer(session, &plan).await?;
     super::mirrors::are_ready(session, &family, &plan).await?;
     let plan = Arc::new(plan);
     let target = session.target(&family, &plan.target)?;
@@ -88,14 +88,16 @@ pub(super) async fn perform(
 }
 
 /// A plan that signs needs the program that does it, and says so before anything is built.
-pub(super) async fn signer_is_there(session: &Session, plan: &Plan) -> Result<(), Failure> {
-    let signs = plan
-        .steps
-        .iter()
-        .any(|step| matches!(step.action, Action::Sign(_)));
-    if !signs {
-        return Ok(());
+pub(super) async fn needs_signer(session: &Session, plan: &Plan) -> Result<(), Failure> {
+    let mut actions = plan.steps.iter().map(|step| &step.action);
+    if actions.any(|action| matches!(action, Action::Sign(_))) {
+        signer_is_there(session).await
+    } else {
+        Ok(())
     }
+}
+
+pub(super) async fn signer_is_there(session: &Session) -> Result<(), Failure> {
     let there = sign::is_there(&session.environment.for_children(), &session.cancel).await;
     there.map_err(|error| {
         let exit_code = if error.interrupted {

@@ -8,8 +8,9 @@ use crate::domain::{ExitCode, Version};
 use crate::gather;
 use crate::record::Record;
 use crate::report;
+use crate::sign::Cosign;
 use crate::target::Place;
-use crate::verify::{Kind, verify};
+use crate::verify::{Kind, verify, verify_signatures};
 
 pub(super) async fn run(session: &Session, args: VerifyArgs) -> Result<ExitCode, Failure> {
     let family = session.family()?;
@@ -20,10 +21,27 @@ pub(super) async fn run(session: &Session, args: VerifyArgs) -> Result<ExitCode,
     let newest = newest.unwrap_or_else(|| record.clone());
     let one_place = target.folder().is_some();
     let looking = verify(&target, &family, &record, &newest, args.deep, one_place);
-    let verified = tokio::select! {
+    let mut verified = tokio::select! {
         verified = looking => verified,
         () = session.cancel.cancelled() => return Err(Failure::new(ExitCode::Interrupted, "interrupted")),
     };
+    // Nothing is signed in a folder.
+    if let Some(sign) = family.sign.as_ref().filter(|_| !one_place) {
+        super::release::signer_is_there(session).await?;
+        let (root, environment) = (
+            session.environment.directory().join(&family.root),
+            session.environment.for_children(),
+        );
+        let cosign = Cosign {
+            sign,
+            root: &root,
+            environment: &environment,
+        };
+        verify_signatures(&target, cosign, &family, &record, &mut verified, &session.cancel).await;
+        if session.cancel.is_cancelled() {
+            return Err(Failure::new(ExitCode::Interrupted, "interrupted"));
+        }
+    }
     if session.is_json() {
         let place = (&family.repository, &wanted);
         session.json(&report::verify(&verified, &record, place, args.deep))?;
@@ -44,7 +62,8 @@ pub(super) async fn run(session: &Session, args: VerifyArgs) -> Result<ExitCode,
         let message = format!("{}: {damaged} things are not as its record says", record.version);
         return Err(Failure::new(ExitCode::Failed, message).hint(
             "what was built can be built again: `splitbase release` with this version, and `--rebuild` for an image that is damaged",
-        ));
+        )
+        .hint("a release that was done before `[sign]` came has no signatures: the next version has"));
     }
     if unknown > 0 {
         let message = format!("{}: {unknown} things could not be looked at", record.version);

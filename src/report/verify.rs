@@ -14,8 +14,12 @@ use std::fmt::Write as _;
 pub fn verified(verified: &Verified, record: &Record, deep: bool) -> String {
     let checked = &verified.checked;
     let how = if deep { "read and compared" } else { "there" };
+    let signatures = match checked.signatures {
+        0 => String::new(),
+        number => format!("{number} signatures, "),
+    };
     let looked = format!(
-        "{} tags, {} manifests, {} blobs of {}",
+        "{} tags, {signatures}{} manifests, {} blobs of {}",
         checked.tags,
         checked.manifests,
         checked.blobs,

@@ -53,6 +53,8 @@ pub struct Checked {
     pub blobs: usize,
     /// Their bytes.
     pub bytes: u64,
+    /// Signatures that the family asks for.
+    pub signatures: usize,
 }
 
 /// What came of it.

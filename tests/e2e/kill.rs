@@ -1,7 +1,7 @@
 //! A release that is killed is finished by the next run, and what was acknowledged is not made again.
 
 use crate::support::proxy::{Fault, Proxy, Request};
-use crate::support::{AMD64, ARM64, Family, Registry, Run, Running};
+use crate::support::{AMD64, ARM64, Family, Registry, Run, Running, variable};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,12 @@ const VARIANTS: [&str; 2] = ["base", "omos"];
 const PLATFORMS: [&str; 2] = [AMD64, ARM64];
 /// Points of one kind at which a release is killed; there are as many of the other kind.
 const POINTS: usize = 10;
-/// Each kind in as many tests, so that none of them is long.
-const PARTS: usize = 4;
+
+/// Every third of them, from the first to the last; all with `SPLITBASE_KILLS=all`.
+fn points() -> impl Iterator<Item = usize> {
+    let all = variable("SPLITBASE_KILLS").as_deref() == Some("all");
+    (0..POINTS).step_by(if all { 1 } else { 3 })
+}
 
 fn family(registry: &str) -> Family {
     let family = Family::of(registry, &PLATFORMS, &VARIANTS);
@@ -117,7 +121,8 @@ fn release(family: &Family, repository: &str) -> Running {
 }
 
 /// Points of the event stream: from the first line to the last.
-fn killed_by_events(part: usize) {
+#[test]
+fn e2e_killed_at_events_of_the_whole_run() {
     let registry = Registry::start();
     let family = family(registry.address());
     let at = |name: &str| format!("{}/{name}", registry.address());
@@ -125,7 +130,7 @@ fn killed_by_events(part: usize) {
     let all = release(&family, &at("e2e/all")).wait().expect(0);
     let events = all.events.len();
     let mut reached = Vec::new();
-    for point in (0..POINTS).filter(|point| point % PARTS == part) {
+    for point in points() {
         let wanted = 1 + point * (events - 4) / (POINTS - 1);
         let name = format!("e2e/event{point}");
         let mut running = release(&family, &at(&name));
@@ -147,28 +152,9 @@ fn killed_by_events(part: usize) {
     );
 }
 
-#[test]
-fn e2e_killed_at_events_of_the_whole_run_1() {
-    killed_by_events(0);
-}
-
-#[test]
-fn e2e_killed_at_events_of_the_whole_run_2() {
-    killed_by_events(1);
-}
-
-#[test]
-fn e2e_killed_at_events_of_the_whole_run_3() {
-    killed_by_events(2);
-}
-
-#[test]
-fn e2e_killed_at_events_of_the_whole_run_4() {
-    killed_by_events(3);
-}
-
 /// Points between two writes of splitbase: just after a manifest was put, or just before.
-fn killed_by_writes(part: usize) {
+#[test]
+fn e2e_killed_at_writes_of_the_whole_run() {
     let registry = Registry::start();
     // The process that is killed at the write after which the countdown is 0; whether that write still goes through.
     let (countdown, process) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicI32::new(0)));
@@ -205,7 +191,7 @@ fn killed_by_writes(part: usize) {
         .filter(|(request, _)| request.is_ours() && request.puts(""))
         .count();
     let mut reached = Vec::new();
-    for point in (0..POINTS).filter(|point| point % PARTS == part) {
+    for point in points() {
         let wanted = 1 + point * (writes - 1) / (POINTS - 1);
         let name = format!("e2e/write{point}");
         process.store(0, Ordering::SeqCst);
@@ -219,26 +205,6 @@ fn killed_by_writes(part: usize) {
         finishes(&killed, &again, &registry, &name);
     }
     assert!(reached.iter().all(|(_, code, ..)| *code == 137), "{reached:?}");
-}
-
-#[test]
-fn e2e_killed_at_writes_of_the_whole_run_1() {
-    killed_by_writes(0);
-}
-
-#[test]
-fn e2e_killed_at_writes_of_the_whole_run_2() {
-    killed_by_writes(1);
-}
-
-#[test]
-fn e2e_killed_at_writes_of_the_whole_run_3() {
-    killed_by_writes(2);
-}
-
-#[test]
-fn e2e_killed_at_writes_of_the_whole_run_4() {
-    killed_by_writes(3);
 }
 
 #[test]

@@ -122,6 +122,57 @@ fn e2e_sign_before_the_first_tag_and_once() {
 }
 
 #[test]
+fn e2e_sign_is_verified_and_survives_prune() {
+    let registry = Registry::start();
+    let family = signing(&registry, &["base"]);
+    family.append(
+        "variants.toml",
+        "\n[prune]\nkeep-releases = 1\nkeep-younger-than = \"0s\"\n",
+    );
+    let splitbase = family.splitbase().env("COSIGN_PASSWORD", PASSWORD);
+    splitbase.ok(&["release", "v1.0.0"]);
+    family.append(
+        "Dockerfile.base",
+        "RUN [\"/bin/busybox\", \"touch\", \"/changed\"]\n",
+    );
+    splitbase.ok(&["release", "v1.1.0"]);
+    splitbase.ok(&["prune", "--yes"]);
+    let verified = splitbase.json(&["verify"]);
+    assert_eq!(
+        (&verified["whole"], &verified["checked"]["signatures"]),
+        (&true.into(), &2.into())
+    );
+    verifies(&family, &family.reference(&registry, "v1.1.0")).unwrap();
+
+    // Somebody else's key.
+    family.replace("variants.toml", "\"cosign.pub\"", "\"other.pub\"");
+    let other = Command::new("cosign")
+        .args(["generate-key-pair", "--output-key-prefix", "other"])
+        .current_dir(family.folder())
+        .env("COSIGN_PASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    assert!(other.status.success(), "{other:?}");
+    let run = splitbase.run(&["verify"]).expect(1);
+    run.shows("`cosign verify` does not take it");
+    family.replace("variants.toml", "\"other.pub\"", "\"cosign.pub\"");
+
+    // None at all.
+    let digest = family.digest(&registry, "v1.1.0");
+    let tag = digest.replace(':', "-");
+    let list = registry.tags(family.repository())[&tag].clone();
+    let reference = format!("{}/{}@{list}", registry.address(), family.repository());
+    program("crane", &["delete", &reference]);
+    let run = splitbase.run(&["verify"]).expect(1);
+    run.shows(&format!("signature of {digest}")).shows("signs it");
+    let nowhere = family.splitbase().env("PATH", "/nonexistent");
+    nowhere
+        .run(&["verify"])
+        .expect(2)
+        .says("needs the program `cosign`");
+}
+
+#[test]
 fn e2e_sign_with_machine_tags_elsewhere_and_without_verify() {
     let registry = Registry::start();
     let family = signing(&registry, &["base"]);
