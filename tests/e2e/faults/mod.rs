@@ -1,0 +1,95 @@
+//! Registry and version source fail around a release, in every way and at every request: it ends well, or it says why it does not, and
+//! what users see is whole.
+//!
+//! A sample of it. `SPLITBASE_FAULTS=all` takes all and prints tables, `SPLITBASE_FAULTS=TEXT` those faults of the sweep whose line holds
+//! the text, `SPLITBASE_FAULTS_SEED=NUMBER` that schedule alone.
+
+mod scene;
+mod schedules;
+mod sweep;
+mod versions;
+
+use crate::support::faults::Schedule;
+use scene::{Ending, Scene};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// What of a test was asked for.
+enum Wanted {
+    Sample,
+    All,
+    /// Whose line holds this.
+    Like(String),
+}
+
+fn wanted() -> Wanted {
+    match crate::support::variable("SPLITBASE_FAULTS") {
+        None => Wanted::Sample,
+        Some(all) if all == "all" => Wanted::All,
+        Some(text) => Wanted::Like(text),
+    }
+}
+
+/// What it gives, or what a failed assertion in it says.
+fn caught<T>(play: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(play)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        text.unwrap_or_default()
+    })
+}
+
+/// Plays schedules, several at once; those in which something stalls beside the others, for they only wait. How each ended, or what was
+/// wrong with it.
+fn play_all(scene: &Scene, schedules: Vec<Schedule>) -> Vec<(Schedule, Result<Ending, String>)> {
+    let began = Instant::now();
+    let total = schedules.len();
+    let stalls = |schedule: &Schedule| schedule.0.iter().any(|rule| rule.kind.stalls());
+    // The last is taken first.
+    let (waiting, quick): (Vec<_>, Vec<_>) = schedules.into_iter().rev().partition(stalls);
+    let queues = [Mutex::new(waiting), Mutex::new(quick)];
+    let ended = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for queue in [&queues[0]; 6].into_iter().chain([&queues[1]; 3]) {
+            let ended = &ended;
+            scope.spawn(move || {
+                loop {
+                    let Some(schedule) = queue.lock().unwrap().pop() else {
+                        return;
+                    };
+                    let ending = caught(|| scene.play(&schedule));
+                    if let Err(wrong) = &ending {
+                        println!("WRONG: {} with {schedule}: {wrong}", scene.name);
+                    }
+                    let mut ended = ended.lock().unwrap();
+                    ended.push((schedule, ending));
+                    if ended.len().is_multiple_of(100) {
+                        println!(
+                            "{}: {} of {total} in {} s",
+                            scene.name,
+                            ended.len(),
+                            began.elapsed().as_secs()
+                        );
+                    }
+                }
+            });
+        }
+    });
+    ended.into_inner().unwrap()
+}
+
+/// Fails where one was wrong.
+fn all_right<'a>(scene: &Scene, ended: impl IntoIterator<Item = &'a (Schedule, Result<Ending, String>)>) {
+    let wrong: Vec<_> = ended
+        .into_iter()
+        .filter_map(|(schedule, ending)| Some(format!("{schedule}: {}", ending.as_ref().err()?)))
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{}: {} wrong\n{}",
+        scene.name,
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
