@@ -1,8 +1,8 @@
 //! Registry and version source fail around a release, in every way and at every request: it ends well, or it says why it does not, and
 //! what users see is whole.
 //!
-//! A sample of it. `SPLITBASE_FAULTS=all` takes all and prints tables, `SPLITBASE_FAULTS=TEXT` those faults of the sweep whose line holds
-//! the text, `SPLITBASE_FAULTS_SEED=NUMBER` that schedule alone.
+//! A sample of it. `SPLITBASE_FAULTS=all` takes all, `SPLITBASE_FAULTS=NUMBER` another sample, `SPLITBASE_FAULTS=TEXT` what has the text
+//! in its line, and `SPLITBASE_FAULTS_SEED=NUMBER` that schedule alone.
 
 mod scene;
 mod schedules;
@@ -11,13 +11,15 @@ mod versions;
 
 use crate::support::faults::Schedule;
 use scene::{Ending, Scene};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Instant;
 
 /// What of a test was asked for.
 enum Wanted {
-    Sample,
+    /// This one of the samples.
+    Sample(usize),
     All,
     /// Whose line holds this.
     Like(String),
@@ -25,9 +27,25 @@ enum Wanted {
 
 fn wanted() -> Wanted {
     match crate::support::variable("SPLITBASE_FAULTS") {
-        None => Wanted::Sample,
+        None => Wanted::Sample(0),
         Some(all) if all == "all" => Wanted::All,
-        Some(text) => Wanted::Like(text),
+        Some(text) => text.parse().map_or(Wanted::Like(text), Wanted::Sample),
+    }
+}
+
+/// What is wanted of these; a sample is so many, which lie far from each other.
+fn chosen<T: fmt::Display>(all: Vec<T>, sample: usize) -> Vec<T> {
+    match wanted() {
+        Wanted::All => all,
+        Wanted::Like(text) => all
+            .into_iter()
+            .filter(|one| one.to_string().contains(&text))
+            .collect(),
+        Wanted::Sample(number) => {
+            let every = (all.len() / sample).max(1);
+            let from = number * 7 % every;
+            all.into_iter().skip(from).step_by(every).take(sample).collect()
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Several faults in one release, as a seed has it.
 
 use super::scene::Scene;
-use super::{Wanted, all_right, play_all, wanted};
+use super::{all_right, chosen, play_all};
 use crate::support::faults::Schedule;
 use crate::support::variable;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Instant;
 
 /// How many seeds there are.
@@ -12,27 +13,27 @@ const SEEDS: u64 = 200;
 /// One of so many is played where images are built.
 const BUILDING: u64 = 5;
 
-/// The seeds that are asked for.
-fn seeds(sample: &[u64]) -> Vec<u64> {
-    if let Some(seed) = variable("SPLITBASE_FAULTS_SEED") {
-        return vec![seed.parse().unwrap()];
-    }
-    match wanted() {
-        Wanted::Sample => sample.to_vec(),
-        _ => (0..SEEDS).collect(),
+/// A schedule, and the seed that it comes of.
+struct Seeded(u64, Schedule);
+
+impl fmt::Display for Seeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}: {}", self.0, self.1)
     }
 }
 
-fn play(scene: &Scene, seeds: impl Iterator<Item = u64>) {
+fn play(scene: &Scene, schedules: Vec<Seeded>) {
     let began = Instant::now();
-    let schedules: Vec<_> = seeds.map(|seed| (seed, Schedule::of(seed))).collect();
-    for (seed, schedule) in &schedules {
-        println!("seed {seed}: {schedule}");
+    for schedule in &schedules {
+        println!("{schedule}");
     }
     let number = schedules.len();
     let ended = play_all(
         scene,
-        schedules.into_iter().map(|(_, schedule)| schedule).collect(),
+        schedules
+            .into_iter()
+            .map(|Seeded(_, schedule)| schedule)
+            .collect(),
     );
     let (mut codes, mut hits) = (BTreeMap::new(), 0);
     for ending in ended.iter().filter_map(|(_, ending)| ending.as_ref().ok()) {
@@ -55,14 +56,17 @@ fn play(scene: &Scene, seeds: impl Iterator<Item = u64>) {
 
 #[test]
 fn e2e_faults_by_schedules() {
-    let seeds = seeds(&[0, 1, 2, 3, 4, 5]);
-    let (building, publishing): (Vec<_>, Vec<_>) = seeds
-        .into_iter()
-        .partition(|seed| seed % BUILDING == BUILDING - 1);
+    let seeds = (0..SEEDS).map(|seed| Seeded(seed, Schedule::of(seed)));
+    let seeds = match variable("SPLITBASE_FAULTS_SEED") {
+        Some(seed) => vec![seeds.into_iter().nth(seed.parse().unwrap()).unwrap()],
+        None => chosen(seeds.collect(), 7),
+    };
+    let builds = |seeded: &Seeded| seeded.0 % BUILDING == BUILDING - 1;
+    let (building, publishing): (Vec<_>, Vec<_>) = seeds.into_iter().partition(builds);
     if !publishing.is_empty() {
-        play(&Scene::publishing(), publishing.into_iter());
+        play(&Scene::publishing(), publishing);
     }
     if !building.is_empty() {
-        play(&Scene::building(), building.into_iter());
+        play(&Scene::building(), building);
     }
 }

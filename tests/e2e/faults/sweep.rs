@@ -1,7 +1,7 @@
 //! Every request of a release fails once, in each way.
 
 use super::scene::{Ending, Scene};
-use super::{Wanted, all_right, play_all, wanted};
+use super::{all_right, chosen, play_all};
 use crate::support::faults::{Kind, Schedule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -23,22 +23,11 @@ fn points(scene: &Scene, of: impl Fn(&crate::support::faults::Key) -> bool) -> V
 }
 
 /// What is asked for of these points; a sample is so many, of which one stalls.
-fn chosen(points: Vec<Schedule>, sample: usize) -> Vec<Schedule> {
-    match wanted() {
-        Wanted::All => points,
-        Wanted::Like(text) => points
-            .into_iter()
-            .filter(|point| point.to_string().contains(&text))
-            .collect(),
-        Wanted::Sample => {
-            let (waiting, quick): (Vec<_>, Vec<_>) =
-                points.into_iter().partition(|point| point.0[0].kind.stalls());
-            let every = quick.len() / sample;
-            let mut chosen: Vec<_> = quick.into_iter().step_by(every.max(1)).take(sample).collect();
-            chosen.extend(waiting.into_iter().take(1));
-            chosen
-        }
-    }
+fn sample(points: Vec<Schedule>, number: usize) -> Vec<Schedule> {
+    let (waiting, quick): (Vec<_>, Vec<_>) = points.into_iter().partition(|point| point.0[0].kind.stalls());
+    let mut all = chosen(waiting, 1);
+    all.extend(chosen(quick, number - 1));
+    all
 }
 
 fn sweep(scene: &Scene, points: Vec<Schedule>) {
@@ -115,13 +104,12 @@ fn table<'a>(head: &str, endings: impl Iterator<Item = (String, &'a Ending)>) ->
 fn e2e_faults_at_each_request_of_a_release() {
     let scene = Scene::publishing();
     let points = points(&scene, |_| true);
-    sweep(&scene, chosen(points, 12));
+    sweep(&scene, sample(points, 12));
 }
 
-/// Of the requests of splitbase those that the other scene does not have.
 #[test]
 fn e2e_faults_at_each_request_of_builds() {
     let scene = Scene::building();
     let points = points(&scene, |_| true);
-    sweep(&scene, chosen(points, 6));
+    sweep(&scene, sample(points, 6));
 }

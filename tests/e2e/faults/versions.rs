@@ -1,10 +1,11 @@
 //! A version source fails in every way: the version is found out after all, or nothing is published; and nothing else takes its place.
 
-use super::{Wanted, caught, wanted};
+use super::{Wanted, caught, chosen, wanted};
 use crate::support::faults::{Injector, Key, Kind, Schedule};
 use crate::support::proxy::Proxy;
 use crate::support::{AMD64, Family, Npm, Registry, Splitbase};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -23,6 +24,12 @@ struct Point {
     heals: bool,
     /// Whether what is asked is read to its end: of an archive it only counts whether it is there.
     read: bool,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.schedule.fmt(f)
+    }
 }
 
 impl Point {
@@ -153,20 +160,9 @@ fn program(family: &Family, npm: &str) -> Splitbase {
 #[test]
 fn e2e_faults_of_version_sources() {
     let stage = Stage::new();
-    let all = points();
-    let chosen: Vec<_> = match wanted() {
-        Wanted::All => all,
-        Wanted::Like(text) => all
-            .into_iter()
-            .filter(|point| point.schedule.to_string().contains(&text))
-            .collect(),
-        // What stalls is waited for a minute.
-        Wanted::Sample => all
-            .into_iter()
-            .filter(|point| !point.kind.stalls())
-            .step_by(5)
-            .collect(),
-    };
+    // What stalls is waited for a minute.
+    let stalls = |point: &Point| !point.kind.stalls() || !matches!(wanted(), Wanted::Sample(_));
+    let chosen = chosen(points().into_iter().filter(stalls).collect(), 15);
     let (began, number) = (Instant::now(), chosen.len());
     let (queue, ended) = (Mutex::new(chosen), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
