@@ -47,7 +47,7 @@ impl Registry {
         };
         self.retrying(|| async {
             let answer = self.checked(&operation, &request).await?;
-            is_what_was_sent(&operation, &answer, manifest.digest)
+            is_taken(&operation, &answer, manifest.digest)
         })
         .await?;
         self.read_back(repository, tag, manifest.digest, before).await
@@ -140,7 +140,8 @@ impl Registry {
             body: Some(bytes.clone()),
             ..Request::new(Method::PUT, repository, Access::Push, "")
         };
-        self.checked(operation, &put).await.map(drop)
+        let answer = self.checked(operation, &put).await?;
+        is_taken(operation, &answer, *digest)
     }
 
     pub(super) async fn open_upload(
@@ -188,9 +189,17 @@ impl Registry {
     }
 }
 
-/// The digest that a registry names in the answer to a PUT, where it names one, is that of the bytes that it got: a tag, unlike a digest in the path, lets
-/// it take any.
-fn is_what_was_sent(operation: &Operation, answer: &Answer, sent: Digest) -> Result<(), TargetError> {
+/// Whether a PUT did what its status says: some that stand before a registry answer everything with 200 and a page. The digest that a registry names in
+/// its answer, where it names one, is that of the bytes that it got: a tag, unlike a digest in the path, lets it take any.
+fn is_taken(operation: &Operation, answer: &Answer, sent: Digest) -> Result<(), TargetError> {
+    let kind = answer.header("content-type").unwrap_or_default();
+    if kind.starts_with("text/html") {
+        let reason = format!("{} with a page, which no registry answers to this", answer.status);
+        return Err(TargetError {
+            hints: vec!["see what answers there: is this a registry, or a page before it?".to_owned()],
+            ..operation.permanent(reason)
+        });
+    }
     let got = answer
         .header("docker-content-digest")
         .and_then(|digest| digest.parse::<Digest>().ok());

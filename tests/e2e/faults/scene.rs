@@ -277,8 +277,8 @@ fn json(registry: &Registry, digest: &str) -> Value {
     serde_json::from_slice(&content(registry, digest)).unwrap()
 }
 
-/// The exit codes that are right for what happened (design, "Commands"). Refused is none: nobody else writes here, and what was lied about
-/// is not what stands there; but for what was written in other words than it was sent.
+/// The exit codes that are right for what happened (design, "Commands"). Refused is none of them, for nobody else writes here; but where the
+/// registry says that somebody does.
 fn right_codes(ending: &Ending, corrupted: bool) -> Vec<i32> {
     let (ours, theirs): (Vec<_>, Vec<_>) = ending.hits.iter().partition(|rule| rule.key.ours);
     // Another attempt succeeds; what builds wait for is only given up.
@@ -301,8 +301,12 @@ fn right_codes(ending: &Ending, corrupted: bool) -> Vec<i32> {
     right
 }
 
-/// Whether the registry lied more than once: then it is believed.
+/// Whether what the registry said had to be believed: it denied twice what is there, or named a digest that nothing else tells.
 fn believes(ending: &Ending) -> bool {
-    let lies = |rule: &&Rule| matches!(rule.kind.name(), "401" | "403" | "404-unknown" | "corrupt-digest");
-    ending.hits.iter().filter(lies).count() > 1
+    let denies = |rule: &&Rule| matches!(rule.kind.name(), "401" | "403" | "404-unknown");
+    ending.hits.iter().filter(denies).count() > 1
+        || ending
+            .hits
+            .iter()
+            .any(|rule| rule.kind.name() == "corrupt-digest")
 }

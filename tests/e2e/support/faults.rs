@@ -384,5 +384,10 @@ fn e2e_faults_of_a_seed_are_always_the_same() {
         "blobs/uploads/X"
     );
     // As text, so that a failing one can be told apart from others.
-    assert_eq!(Schedule::of(7).to_string(), "TODO");
+    assert_eq!(
+        Schedule::of(7).to_string(),
+        "splitbase HEAD manifests/* #4-5: 429; splitbase PUT manifests/base-latest #1-3: corrupt-request; \
+         buildx PUT blobs/uploads/* #1: reset-before; splitbase PUT manifests/* #1-2: latency; \
+         buildx PUT blobs/uploads/* #1-2: 400-html"
+    );
 }

@@ -48,7 +48,7 @@ pub fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
     })
 }
 
-/// This head of a request, which asks to close the connection after the answer.
+/// This head, with the wish to close the connection after the answer.
 pub fn closing(head: &str) -> String {
     let kept: Vec<&str> = head
         .trim_end()
@@ -86,7 +86,8 @@ pub fn tamper(mut client: TcpStream, upstream: &str, head: &str, wire: Wire) -> 
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let end = end.ok_or(io::ErrorKind::InvalidData)? + 4;
     let mut body = answer.split_off(end);
-    let mut head = String::from_utf8_lossy(&answer).replacen("HTTP/1.0 ", "HTTP/1.1 ", 1);
+    // Nobody is to send a second request over it.
+    let mut head = closing(&String::from_utf8_lossy(&answer).replacen("HTTP/1.0 ", "HTTP/1.1 ", 1));
     match wire {
         Wire::ShortAnswer if !body.is_empty() => {
             body.truncate(body.len() / 2);
@@ -115,6 +116,7 @@ pub fn tamper(mut client: TcpStream, upstream: &str, head: &str, wire: Wire) -> 
         _ => {}
     }
     let mut answer = head.into_bytes();
+    let end = answer.len();
     answer.append(&mut body);
     let half = if answer.len() > end {
         usize::midpoint(end, answer.len())

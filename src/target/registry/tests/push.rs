@@ -117,6 +117,32 @@ async fn registry_put_of_bytes_that_changed_on_the_way_is_done_again() {
 }
 
 #[tokio::test]
+async fn registry_put_that_a_page_answers_is_none() {
+    let fake = Fake::start(|seen| match seen.method.as_str() {
+        "PUT" => answer(
+            200,
+            &[("Content-Type", "text/html")],
+            "<html>Please log in</html>",
+        ),
+        "POST" => answer(202, &[("Location", "/v2/acme/devbox/blobs/uploads/1")], ""),
+        _ => answer(404, &[], ""),
+    })
+    .await;
+    let error = client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap_err();
+    assert_eq!(error.exit_code(), crate::domain::ExitCode::PushFailed);
+    assert!(error.reason.contains("a page"), "{error}");
+    assert_eq!(fake.lines(), ["PUT manifests/v1"]);
+    let error = client()
+        .put_blob(&fake.repository(), bytes::Bytes::from_static(b"blob"))
+        .await
+        .unwrap_err();
+    assert!(error.reason.contains("a page"), "{error}");
+}
+
+#[tokio::test]
 async fn registry_manifest_whose_digest_is_wrong_is_not_sent() {
     let fake = Fake::start(|_| manifest()).await;
     let wrong = RawManifest {
