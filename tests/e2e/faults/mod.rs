@@ -36,6 +36,7 @@ fn wanted() -> Wanted {
 /// What is wanted of these; a sample is so many, which lie far from each other.
 fn chosen<T: fmt::Display>(all: Vec<T>, sample: usize) -> Vec<T> {
     match wanted() {
+        // Spread all the same: what is stopped has seen something of everything.
         Wanted::All => all,
         Wanted::Like(text) => all
             .into_iter()
@@ -58,18 +59,23 @@ fn caught<T>(play: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Plays schedules, several at once; those in which something stalls beside the others, for they only wait. How each ended, or what was
-/// wrong with it.
+/// Plays schedules, several at once; those in which something stalls beside the others, for they only wait. But builds of the same on one
+/// engine wait for each other: there it is one at a time. How each ended, or what was wrong with it.
 fn play_all(scene: &Scene, schedules: Vec<Schedule>) -> Vec<(Schedule, Result<Ending, String>)> {
     let began = Instant::now();
     let total = schedules.len();
-    let stalls = |schedule: &Schedule| schedule.0.iter().any(|rule| rule.kind.stalls());
+    let stalls = |schedule: &Schedule| !scene.builds && schedule.0.iter().any(|rule| rule.kind.stalls());
     // The last is taken first.
     let (waiting, quick): (Vec<_>, Vec<_>) = schedules.into_iter().rev().partition(stalls);
     let queues = [Mutex::new(waiting), Mutex::new(quick)];
     let ended = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for queue in [&queues[0]; 6].into_iter().chain([&queues[1]; 3]) {
+        let threads = if scene.builds { [0, 1] } else { [6, 4] };
+        for queue in [&queues[0]; 6]
+            .into_iter()
+            .take(threads[0])
+            .chain([&queues[1]; 4].into_iter().take(threads[1]))
+        {
             let ended = &ended;
             scope.spawn(move || {
                 loop {
