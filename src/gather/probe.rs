@@ -23,7 +23,7 @@ pub(crate) async fn image<T: Target>(
         // Its platforms are not known yet, but most likely are all of them.
         Some(digest) => {
             try_join(
-                index(target, repository, digest, with_base),
+                index(target, repository, (&tags.index(), digest), with_base),
                 receipts(target, repository, image, fact, &tags, |_| true),
             )
             .await?
@@ -52,10 +52,10 @@ pub(crate) async fn image<T: Target>(
 async fn index<T: Target>(
     target: &T,
     repository: &Repository,
-    digest: Digest,
+    seen: (&Tag, Digest),
     with_base: bool,
 ) -> Result<Option<IndexFact>, TargetError> {
-    let found = at(target, repository, digest, with_base).await?;
+    let found = at(target, repository, seen, with_base).await?;
     Ok(found.map(|contents| IndexFact {
         digest: contents.digest,
         identity: contents.identity,
@@ -74,7 +74,7 @@ async fn platform_image<T: Target>(
     let Some(digest) = current(target, repository, &tag).await? else {
         return Ok(None);
     };
-    let Some(mut contents) = at(target, repository, digest, with_base).await? else {
+    let Some(mut contents) = at(target, repository, (&tag, digest), with_base).await? else {
         return Ok(None);
     };
     let identity = contents.identity_of(target, repository, platform).await?;
@@ -91,17 +91,22 @@ async fn platform_image<T: Target>(
     }))
 }
 
-/// What has the digest that stood under a tag.
+/// What has the digest that was seen under a tag.
 async fn at<T: Target>(
     target: &T,
     repository: &Repository,
-    digest: Digest,
+    (tag, digest): (&Tag, Digest),
     with_base: bool,
 ) -> Result<Option<Contents>, TargetError> {
-    match target.manifest(repository, &Reference::Digest(digest)).await {
+    let mut found = target.manifest(repository, &Reference::Digest(digest)).await;
+    if matches!(found, Presence::Absent) {
+        // The tag moved between the two requests, or the registry says another digest than it has: that the tag is not there it has not said.
+        found = target.manifest(repository, &Reference::from(tag)).await;
+    }
+    match found {
         Presence::Present(raw) => contents(target, repository, &raw, with_base).await.map(Some),
         Presence::Unknown(error) => Err(error),
-        // The tag moved, or was deleted, between the two requests.
+        // Deleted.
         Presence::Absent => Ok(None),
     }
 }

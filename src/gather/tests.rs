@@ -92,6 +92,28 @@ async fn the_index_comes_first_and_platform_tags_only_where_it_lacks_one() {
     assert!(tags[0].ends_with("-arm64"));
 }
 
+/// Between the look at a tag and the reading of what it points at.
+#[tokio::test]
+async fn a_tag_that_moves_while_it_is_read_is_not_absent() {
+    let (target, mut given) = (Memory::default(), Given::new(DEVBOX));
+    let identity = given.fact("variant/omos").identity;
+    let tag = IdentityTags::new(&id("variant/omos"), &identity).index();
+    put_index(&target, &given, "variant/omos", &["linux/amd64"]);
+    let old = target.tag(tag.as_str()).unwrap();
+    put_index(&target, &given, "variant/omos", &["linux/amd64", "linux/arm64"]);
+    let new = target.tag(tag.as_str()).unwrap();
+    target.with(|content| content.tags.insert(tag.clone(), old));
+    target.hook(move |verb, reference, content| {
+        if (verb, reference) == ("read", &old.to_string()) {
+            content.manifests.remove(&old);
+            content.tags.insert(tag.clone(), new);
+        }
+        None
+    });
+    probe(&target, &mut given, "variant/omos").await.unwrap();
+    assert_eq!(given.fact("variant/omos").index.as_ref().unwrap().digest, new);
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_absent() {
     let (target, mut given) = (Memory::default(), Given::new(DEVBOX));

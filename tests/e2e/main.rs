@@ -21,6 +21,7 @@ mod doctor;
 mod elsewhere;
 mod explain;
 mod failures;
+mod faults;
 mod freshness;
 mod init;
 mod interrupt;

@@ -155,16 +155,25 @@ impl Answer {
     pub(super) async fn into_error(mut self, operation: &Operation) -> TargetError {
         let mut body = Vec::new();
         // A body that breaks off still says something.
-        while let Ok(Some(chunk)) = self.response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() >= ERROR_LIMIT {
-                break;
+        let broken = loop {
+            match self.response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break false,
+                Err(_) => break true,
             }
-        }
+            if body.len() >= ERROR_LIMIT {
+                break false;
+            }
+        };
         let server = self
             .redirected
             .then(|| format!("redirected to `{}`", self.url.host_str().unwrap_or_default()));
         let mut error = operation.status(server.as_deref(), self.status, &self.headers, &body);
+        // Which code it would have had decides much: whether something is absent, for instance.
+        if broken && error.codes.is_empty() {
+            error.class = FailureClass::Transient;
+            error.reason = format!("{}, and the rest of the answer did not come", error.reason);
+        }
         if self.redirected {
             error.hints.clear();
         }

@@ -45,8 +45,11 @@ impl Registry {
             body: Some(manifest.bytes.clone()),
             ..Request::new(Method::PUT, repository, Access::Push, format!("manifests/{tag}"))
         };
-        self.retrying(|| async { self.checked(&operation, &request).await.map(drop) })
-            .await?;
+        self.retrying(|| async {
+            let answer = self.checked(&operation, &request).await?;
+            is_taken(&operation, &answer, manifest.digest)
+        })
+        .await?;
         self.read_back(repository, tag, manifest.digest, before).await
     }
 
@@ -62,7 +65,9 @@ impl Registry {
         let began = Instant::now();
         let mut deadline = began + self.0.options.read_back;
         let mut pause = FIRST_PAUSE;
+        let mut reads = 0;
         loop {
+            reads += 1;
             let read = match self.head_once(&operation, repository, &reference).await {
                 Ok(Some(digest)) => Ok(digest),
                 Ok(None) => self
@@ -92,7 +97,9 @@ impl Registry {
                 }
                 Err(error) => self.redact(error),
             };
-            if Instant::now() + pause > deadline {
+            // A read that got no answer may have taken all of the time, and says nothing: it is tried as often as any other.
+            let again = failed.class == FailureClass::Transient && reads < self.0.retry.attempts;
+            if Instant::now() + pause > deadline && !again {
                 return Err(failed);
             }
             tokio::time::sleep(pause).await;
@@ -133,7 +140,8 @@ impl Registry {
             body: Some(bytes.clone()),
             ..Request::new(Method::PUT, repository, Access::Push, "")
         };
-        self.checked(operation, &put).await.map(drop)
+        let answer = self.checked(operation, &put).await?;
+        is_taken(operation, &answer, *digest)
     }
 
     pub(super) async fn open_upload(
@@ -178,6 +186,29 @@ impl Registry {
             .await?;
         self.cancel_upload(&operation, repository, url).await;
         Ok(())
+    }
+}
+
+/// Whether a PUT did what its status says: some that stand before a registry answer everything with 200 and a page. The digest that a registry names in
+/// its answer, where it names one, is that of the bytes that it got: a tag, unlike a digest in the path, lets it take any.
+fn is_taken(operation: &Operation, answer: &Answer, sent: Digest) -> Result<(), TargetError> {
+    let kind = answer.header("content-type").unwrap_or_default();
+    if kind.starts_with("text/html") {
+        let reason = format!("{} with a page, which no registry answers to this", answer.status);
+        return Err(TargetError {
+            hints: vec!["see what answers there: is this a registry, or a page before it?".to_owned()],
+            ..operation.permanent(reason)
+        });
+    }
+    let got = answer
+        .header("docker-content-digest")
+        .and_then(|digest| digest.parse::<Digest>().ok());
+    match got {
+        Some(got) if got != sent => Err(operation.error(
+            FailureClass::Transient,
+            format!("{sent} was sent, and the registry says that it got {got}: the bytes changed on the way"),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod crane_registry;
 mod docker_log;
 mod family;
+pub mod faults;
 mod hub;
 mod job;
 mod layout;
@@ -11,6 +12,7 @@ pub mod proxy;
 mod registry;
 mod splitbase;
 mod upstream;
+mod wire;
 mod witness;
 
 pub use crane_registry::CraneRegistry;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 struct Held {
     /// Documents by package.
     packages: BTreeMap<String, Value>,
+    /// Where clients find archives, if not at the address itself.
+    outside: Option<String>,
     /// Archives that are not there though their versions are.
     lost: Vec<String>,
     /// What was asked for.
@@ -51,16 +53,23 @@ impl Npm {
         &self.address
     }
 
+    /// What is published from now on has its archive here (`http://HOST:PORT`).
+    pub fn seen_at(&self, address: &str) -> &Self {
+        self.held.lock().unwrap().outside = Some(address.to_owned());
+        self
+    }
+
     /// Publishes a version, which becomes `latest`; `deprecated` says why it should not be used.
     pub fn publish(&self, package: &str, version: &str, deprecated: Option<&str>) -> &Self {
+        let mut held = self.held.lock().unwrap();
+        let place = held.outside.as_ref().unwrap_or(&self.address);
         let mut release = json!({
             "version": version,
-            "dist": {"tarball": format!("{}/{package}/-/{package}-{version}.tgz", self.address)},
+            "dist": {"tarball": format!("{place}/{package}/-/{package}-{version}.tgz")},
         });
         if let Some(why) = deprecated {
             release["deprecated"] = why.into();
         }
-        let mut held = self.held.lock().unwrap();
         let document = held
             .packages
             .entry(package.to_owned())

@@ -3,6 +3,7 @@
 //! One request per connection, so that nothing of HTTP but the head of a request has to be understood. `BuildKit` tries TLS first even on
 //! localhost: its greeting is answered in plain text, as a registry without TLS does.
 
+use super::wire::{self, Wire};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -30,6 +31,8 @@ pub enum Fault {
     Delay(Duration),
     /// Hands it on, and kills this process when the registry has answered and the process has not heard it.
     Unanswered(i32),
+    /// Hands it on, and does this to its bytes or to those of its answer.
+    Wire(Wire),
 }
 
 /// A request that came.
@@ -43,6 +46,8 @@ pub struct Request {
     pub query: String,
     /// `User-Agent`.
     pub agent: String,
+    /// `Content-Length`; 0 where there is none.
+    pub size: usize,
     /// How many were answered before it came.
     pub number: usize,
 }
@@ -127,13 +132,9 @@ fn serve(
         thread::sleep(Duration::from_millis(1));
     };
     let text = String::from_utf8_lossy(&head[..length]).into_owned();
-    let mut lines = text.lines();
-    let mut words = lines.next().unwrap_or_default().split(' ');
+    let mut words = text.lines().next().unwrap_or_default().split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let agent = lines.clone().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("user-agent").then(|| value.to_owned())
-    });
+    let header = |wanted: &str| wire::header(&text, wanted).unwrap_or_default().to_owned();
     let number = requests.lock().unwrap().len();
     let request = Request {
         number,
@@ -143,7 +144,8 @@ fn serve(
             .split_once('?')
             .map(|(_, query)| query.to_owned())
             .unwrap_or_default(),
-        agent: agent.unwrap_or_default(),
+        agent: header("user-agent"),
+        size: header("content-length").parse().unwrap_or(0),
     };
     // May wait for another request.
     let fault = fault(&request);
@@ -163,6 +165,10 @@ fn serve(
             return pass(client, upstream, &text, length, None);
         }
         Fault::Unanswered(process) => return pass(client, upstream, &text, length, Pid::from_raw(process)),
+        Fault::Wire(wire) => {
+            let _ = wire::tamper(client, upstream, &text, wire);
+            return;
+        }
         Fault::Pass => return pass(client, upstream, &text, length, None),
     };
     let size = body.len();
@@ -195,12 +201,7 @@ fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize, victim
     let Ok(mut server) = TcpStream::connect(upstream) else {
         return;
     };
-    let kept: Vec<&str> = head
-        .trim_end()
-        .lines()
-        .filter(|line| !line.to_lowercase().starts_with("connection:"))
-        .collect();
-    let head = format!("{}\r\nConnection: close\r\n\r\n", kept.join("\r\n"));
+    let head = wire::closing(head);
     if server.write_all(head.as_bytes()).is_err() {
         return;
     }

@@ -67,6 +67,81 @@ async fn registry_read_back_of_another_digest_is_an_error_in_the_end() {
     assert!(fake.lines().len() > 3);
 }
 
+/// The first read takes longer than the tag has to settle.
+#[tokio::test]
+async fn registry_read_back_that_got_no_answer_is_tried_again_however_long_it_took() {
+    let fake = Fake::start(|seen| match (seen.method.as_str(), seen.before) {
+        ("PUT", _) => answer(201, &[], ""),
+        (_, 0 | 1) => answer(503, &[], ""),
+        _ => manifest(),
+    })
+    .await;
+    let (client, _) = client_with(Credentials::anonymous(), |options| {
+        options.read_back = std::time::Duration::ZERO;
+    });
+    client
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap();
+    let fake = Fake::start(|seen| match seen.method.as_str() {
+        "PUT" => answer(201, &[], ""),
+        _ => answer(503, &[], ""),
+    })
+    .await;
+    let error = client
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap_err();
+    assert_eq!((error.status, error.write), (Some(503), true));
+    // As often as the policy says, and no longer.
+    assert_eq!(fake.lines().len(), 1 + 3);
+}
+
+#[tokio::test]
+async fn registry_put_of_bytes_that_changed_on_the_way_is_done_again() {
+    let other = Digest::of(b"other").to_string();
+    let fake = Fake::start(move |seen| match (seen.method.as_str(), seen.before) {
+        ("PUT", 0) => answer(201, &[("Docker-Content-Digest", &other)], ""),
+        ("PUT", _) => answer(201, &[("Docker-Content-Digest", "v1")], ""),
+        _ => manifest(),
+    })
+    .await;
+    client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap();
+    assert_eq!(
+        fake.lines(),
+        ["PUT manifests/v1", "PUT manifests/v1", "HEAD manifests/v1"]
+    );
+}
+
+#[tokio::test]
+async fn registry_put_that_a_page_answers_is_none() {
+    let fake = Fake::start(|seen| match seen.method.as_str() {
+        "PUT" => answer(
+            200,
+            &[("Content-Type", "text/html")],
+            "<html>Please log in</html>",
+        ),
+        "POST" => answer(202, &[("Location", "/v2/acme/devbox/blobs/uploads/1")], ""),
+        _ => answer(404, &[], ""),
+    })
+    .await;
+    let error = client()
+        .put_manifest(&fake.repository(), &tag(), &written())
+        .await
+        .unwrap_err();
+    assert_eq!(error.exit_code(), crate::domain::ExitCode::PushFailed);
+    assert!(error.reason.contains("a page"), "{error}");
+    assert_eq!(fake.lines(), ["PUT manifests/v1"]);
+    let error = client()
+        .put_blob(&fake.repository(), bytes::Bytes::from_static(b"blob"))
+        .await
+        .unwrap_err();
+    assert!(error.reason.contains("a page"), "{error}");
+}
+
 #[tokio::test]
 async fn registry_manifest_whose_digest_is_wrong_is_not_sent() {
     let fake = Fake::start(|_| manifest()).await;
