@@ -64,7 +64,7 @@ fn left(temporary: &Path, user: u32) -> Vec<Item> {
 /// What a file or folder takes with all in it, and when something in it was changed last. Symlinks are not followed.
 fn measure(path: &Path, metadata: &std::fs::Metadata) -> (u64, SystemTime) {
     let mut bytes = 512 * metadata.blocks();
-    let mut newest = metadata.modified().unwrap_or_else(|_| SystemTime::UNIX_EPOCH);
+    let mut newest = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     if metadata.is_dir() {
         for child in children(path) {
             if let Ok(metadata) = child.symlink_metadata() {
@@ -91,6 +91,7 @@ mod tests {
     use crate::testing::write;
     use std::time::Duration;
 
+    #[expect(clippy::disallowed_methods, reason = "a test that makes files older")]
     fn aged(path: &Path, hours: u64) {
         let then = SystemTime::now() - Duration::from_secs(hours * 3600);
         std::fs::File::open(path).unwrap().set_modified(then).unwrap();

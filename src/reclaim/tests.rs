@@ -65,8 +65,15 @@ async fn what_can_go_is_shown_and_only_that_goes() {
         remove(item, &environment, &cancel).await;
     }
     let outcomes: Vec<_> = items.iter().map(|item| item.outcome.clone()).collect();
-    use Outcome::{Failed, Removed};
-    assert_eq!(outcomes, [Removed, Removed, Removed, Failed]);
+    assert_eq!(
+        outcomes,
+        [
+            Outcome::Removed,
+            Outcome::Removed,
+            Outcome::Removed,
+            Outcome::Failed
+        ]
+    );
     assert_eq!(items[0].bytes, Some(1_400_000_000), "what it says that it freed");
     assert!(items[3].message.as_deref().unwrap().contains("in use"));
     let calls = calls();

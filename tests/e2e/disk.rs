@@ -24,7 +24,7 @@ fn named(run: &Run, doing: &str, engine: &Engine) {
 }
 
 fn fill(engine: &Engine, leave: u64) {
-    let free = rustix::fs::statvfs(&engine.data()).unwrap();
+    let free = rustix::fs::statvfs(engine.data()).unwrap();
     let bytes = free.f_bavail * free.f_frsize - leave;
     let file = engine.data().join("filler");
     crate::support::program("fallocate", &["-l", &bytes.to_string(), file.to_str().unwrap()]);

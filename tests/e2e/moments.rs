@@ -8,6 +8,7 @@ use crate::support::{AMD64, Family, Layout, Registry, Run, Running, docker, uniq
 use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -229,7 +230,6 @@ fn interrupted(into: Into) {
         );
         place.is_quiet();
         place.is_clean();
-        use std::fmt::Write as _;
         let before = before
             .unwrap_or_else(|| "before the first event".to_owned())
             .replace('"', "");
