@@ -139,10 +139,23 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
         // What is dropped with the command ends its children, and removes its temporary files.
         () = now.cancelled() => Err(Failure::new(ExitCode::Interrupted, "interrupted twice: what runs was killed")),
     };
+    let outcome = outcome.map_err(|failure| of_interrupt(failure, &cancel));
     if let Err(failure) = &outcome {
         session.leave(failure);
     }
     outcome
+}
+
+/// What breaks off because of an interrupt has as many errors as there are things to break off.
+fn of_interrupt(mut failure: Failure, cancel: &CancellationToken) -> Failure {
+    let any = matches!(
+        failure.exit_code,
+        ExitCode::Failed | ExitCode::Unknown | ExitCode::PushFailed | ExitCode::SmokeFailed
+    );
+    if any && cancel.is_cancelled() {
+        failure.exit_code = ExitCode::Interrupted;
+    }
+    failure
 }
 
 /// `--to REPOSITORY` is where `promote` copies a release to. For all else `--to` names a target, and a repository is none.

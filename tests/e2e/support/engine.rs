@@ -1,7 +1,8 @@
-//! An engine of a test's own, which can be killed and filled: its data lies in a small file system in memory. It runs no bridge, so each `RUN` and
-//! each container in it needs `network = "none"`.
+//! An engine of a test's own, which can be killed and filled: its data lies in a small file system in memory.
+//!
+//! It has a bridge of its own, too. With `--bridge=none` an engine removes `docker0`, which belongs to another one.
 
-use super::witness::try_program;
+use super::witness::{program, try_program};
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 /// An engine of a test's own. It ends with the test.
 pub struct Engine {
     folder: tempfile::TempDir,
+    bridge: String,
     daemon: Option<Child>,
 }
 
@@ -19,8 +21,12 @@ impl Engine {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
-        let mut engine = Self { folder, daemon: None };
-        super::program(
+        let mut engine = Self {
+            folder,
+            bridge: bridge(),
+            daemon: None,
+        };
+        program(
             "mount",
             &[
                 "-t",
@@ -57,7 +63,8 @@ impl Engine {
             .arg(at("exec"))
             .arg("--pidfile")
             .arg(at("pid"))
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false"])
+            .args(["--bridge", &self.bridge])
+            .args(["--iptables=false", "--ip6tables=false", "--ip-masq=false"])
             .args(["--feature", "containerd-snapshotter=true"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -104,7 +111,26 @@ impl Drop for Engine {
         for mount in mounts(&folder).iter().rev() {
             let _ = try_program("umount", &["--lazy", mount]);
         }
+        let _ = try_program("ip", &["link", "delete", &self.bridge]);
     }
+}
+
+/// Makes a bridge with addresses that nobody has.
+fn bridge() -> String {
+    let word = super::unique();
+    let first = u8::from_str_radix(&word[..2], 16).unwrap();
+    for number in (0..240_u8).map(|step| first.wrapping_add(step) % 240) {
+        let network = format!("172.31.{number}.0/24");
+        if program("ip", &["-4", "-oneline", "address", "show", "to", &network]).is_empty() {
+            let name = format!("sb{}", &word[..10]);
+            program("ip", &["link", "add", &name, "type", "bridge"]);
+            let address = format!("172.31.{number}.1/24");
+            program("ip", &["address", "add", &address, "dev", &name]);
+            program("ip", &["link", "set", &name, "up"]);
+            return name;
+        }
+    }
+    panic!("all of 172.31.0.0/16 is in use");
 }
 
 /// Processes of this machine in whose `cmdline` or `environ` this text stands; never this one.
