@@ -1,10 +1,13 @@
 //! The executor's effects for real: buildx, smoke tests, the registry, the clock.
 
-use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry};
+use crate::buildx::{
+    self, BuildFailure, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry,
+};
 use crate::config::Family;
 use crate::describe::{DescribeError, Page};
 use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ExitCode, ImageId};
+use crate::engine::{Doing, Room, Unexplained};
 use crate::environment::Environment;
 use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
 use crate::holder;
@@ -12,7 +15,7 @@ use crate::inputs::{self, InputEntry, Request};
 use crate::plan::{SignStep, SmokeStep};
 use crate::record::{Holder, Record};
 use crate::sign::{Cosign, SignError};
-use crate::smoke::{self, Held, Loading, SmokeOptions};
+use crate::smoke::{self, Held, Loading, SmokeFailure, SmokeFailureKind, SmokeOptions};
 use crate::target::layout::Archive;
 use crate::target::registry::Observer;
 use crate::target::transfer::{self, Root};
@@ -21,7 +24,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// The executor's effects for real.
@@ -46,6 +49,8 @@ pub struct Real {
     pub environment: Environment,
     /// Images that stay in the engine until the last test.
     pub held: Held,
+    /// The room that the run has, for what fails.
+    pub room: Room,
     /// The repository's page, where the family has one.
     pub page: Option<Page>,
 }
@@ -79,6 +84,7 @@ impl Effects for Real {
             }
             None => None,
         };
+        let began = Instant::now();
         let export = stage.as_ref().map(|(_, stage)| stage.path());
         let options = BuildOptions {
             layout: layout.zip(export.as_deref()).map(|(layout, export)| LayoutIo {
@@ -137,19 +143,7 @@ impl Effects for Real {
                     warnings,
                 })
             }
-            Err(failure) => Err(AttemptFailure {
-                again: match (failure.retry, &failure.class) {
-                    (BuildRetry::Transient, FailureClass::PushTransient) => Again::Push,
-                    (BuildRetry::Transient, _) => Again::Transient,
-                    (BuildRetry::WithoutCacheFrom, _) => Again::WithoutCacheFrom,
-                    (BuildRetry::Never, FailureClass::RunFailed { .. }) => Again::FailedRun,
-                    (BuildRetry::Never, _) => Again::Never,
-                },
-                exit_code: failure.exit_code(),
-                reason: failure.reason,
-                output: failure.output,
-                hints: failure.hints,
-            }),
+            Err(failure) => Err(self.explained(failure, began, cancel).await),
         }
     }
 
@@ -186,28 +180,15 @@ impl Effects for Real {
             })?;
             filled.env.insert(name.clone(), value);
         }
+        let began = Instant::now();
         let tested = smoke::run(&filled, digest, &options, cancel, |line| {
             tell(Told::Line(line.to_owned()));
         })
         .await;
-        tested.map(drop).map_err(|failure| {
-            let exit_code = failure.exit_code();
-            let mut hints = failure.hints;
-            hints.extend(
-                failure
-                    .log
-                    .map(|log| format!("the whole output is in `{}`", log.display())),
-            );
-            if !failure.look_inside.is_empty() {
-                hints.push(format!("to look inside: `{}`", failure.look_inside));
-            }
-            TestFailure {
-                reason: failure.reason,
-                output: failure.output,
-                hints,
-                exit_code,
-            }
-        })
+        match tested {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(self.why_it_did_not_pass(failure, began, cancel).await),
+        }
     }
 
     async fn changed_inputs(&self, image: &ImageId) -> Result<Vec<String>, String> {
@@ -306,6 +287,112 @@ impl Effects for Real {
     fn holder(&self) -> Option<Holder> {
         holder::own()
     }
+}
+
+impl Real {
+    /// A failed build with its cause: an engine that has gone and a full disk have many texts, and most name something else.
+    async fn explained(
+        &self,
+        failure: BuildFailure,
+        began: Instant,
+        cancel: &CancellationToken,
+    ) -> AttemptFailure {
+        let again = match (failure.retry, &failure.class) {
+            (BuildRetry::Transient, FailureClass::PushTransient) => Again::Push,
+            (BuildRetry::Transient, _) => Again::Transient,
+            (BuildRetry::WithoutCacheFrom, _) => Again::WithoutCacheFrom,
+            (BuildRetry::Never, FailureClass::RunFailed { .. }) => Again::FailedRun,
+            (BuildRetry::Never, _) => Again::Never,
+        };
+        // An interrupt that nobody sent to this program: it was the engine that ended the build.
+        let interrupted = failure.class == FailureClass::Cancelled;
+        let exit_code = if interrupted {
+            ExitCode::Failed
+        } else {
+            failure.exit_code()
+        };
+        let told = AttemptFailure {
+            again,
+            exit_code,
+            reason: failure.reason,
+            output: failure.output,
+            hints: failure.hints,
+        };
+        let of_sources = matches!(
+            failure.class,
+            FailureClass::Frontend | FailureClass::MissingSecret
+        );
+        if of_sources || cancel.is_cancelled() {
+            return told;
+        }
+        let cause = Unexplained {
+            doing: Doing::Building,
+            began,
+            reason: told.reason,
+            hints: told.hints,
+            says_full: failure.class == FailureClass::DiskFull,
+        };
+        let cause = cause.explain(&self.room, &self.environment, cancel).await;
+        AttemptFailure {
+            again: if cause.gone { Again::Never } else { told.again },
+            exit_code: if cause.gone {
+                ExitCode::Failed
+            } else {
+                told.exit_code
+            },
+            reason: cause.reason,
+            output: told.output,
+            hints: cause.hints,
+        }
+    }
+
+    /// The same of a test: one that an engine left alone says nothing of its image.
+    async fn why_it_did_not_pass(
+        &self,
+        failure: SmokeFailure,
+        began: Instant,
+        cancel: &CancellationToken,
+    ) -> TestFailure {
+        let mut exit_code = failure.exit_code();
+        let (mut reason, mut hints) = (failure.reason, failure.hints);
+        let mut gone = false;
+        if failure.kind != SmokeFailureKind::BadCommand && !cancel.is_cancelled() {
+            let says_full = failure.output.iter().chain([&reason]).any(|line| is_full(line));
+            let cause = Unexplained {
+                doing: Doing::Testing,
+                began,
+                reason,
+                hints,
+                says_full,
+            };
+            let cause = cause.explain(&self.room, &self.environment, cancel).await;
+            (reason, hints, gone) = (cause.reason, cause.hints, cause.gone);
+        }
+        if gone {
+            exit_code = ExitCode::Failed;
+        }
+        hints.extend(
+            failure
+                .log
+                .map(|log| format!("the whole output is in `{}`", log.display())),
+        );
+        if !failure.look_inside.is_empty() && !gone {
+            hints.push(format!("to look inside: `{}`", failure.look_inside));
+        }
+        TestFailure {
+            reason,
+            output: failure.output,
+            hints,
+            exit_code,
+        }
+    }
+}
+
+fn is_full(line: &str) -> bool {
+    let line = line.to_lowercase();
+    ["no space left on device", "disk quota exceeded"]
+        .iter()
+        .any(|text| line.contains(text))
 }
 
 fn loading(archive: Archive) -> Loading {

@@ -3,6 +3,8 @@
 //! A child gets a process group of its own, so that a Ctrl-C on the terminal reaches this program alone, which then passes it on in order:
 //! first `SIGINT`, and `SIGKILL` to the whole group when that did not end it.
 
+mod undertaker;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -212,6 +214,7 @@ async fn attend(
     };
     let group = child.id();
     let mut guard = KillOnDrop(group);
+    let _heir = undertaker::told_of(group);
     let (sender, mut lines) = tokio::sync::mpsc::channel(256);
     // They end with this function, even when a grandchild holds the pipes open.
     let mut pumps = tokio::task::JoinSet::new();

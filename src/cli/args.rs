@@ -158,7 +158,7 @@ pub enum Command {
     /// Show what floating versions resolve to
     Resolve(ResolveArgs),
     /// Check engine, builder, emulation, registry, disk, clock and version sources
-    Doctor,
+    Doctor(DoctorArgs),
     /// Write a family to start from
     Init(InitArgs),
     /// Write the workflows of Gitea and GitHub that release the family
@@ -281,6 +281,9 @@ pub struct Running {
     /// Stop everything at the first failure
     #[arg(long, env = "SPLITBASE_FAIL_FAST")]
     pub fail_fast: bool,
+    /// Leave in the engine the images that were pulled or loaded for tests
+    #[arg(long, env = "SPLITBASE_KEEP_IMAGES")]
+    pub keep_images: bool,
 }
 
 /// `validate`.
@@ -439,6 +442,17 @@ pub struct ResolveArgs {
     /// Write variants.lock
     #[arg(long, env = "SPLITBASE_WRITE")]
     pub write: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Show what splitbase and its builds have left on this machine, and remove it where that is agreed to
+    #[arg(long, env = "SPLITBASE_RECLAIM")]
+    pub reclaim: bool,
+    /// Remove it without asking
+    #[arg(short, long, env = "SPLITBASE_YES")]
+    pub yes: bool,
 }
 
 /// `init`.

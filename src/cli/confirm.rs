@@ -35,6 +35,7 @@ pub(super) async fn carry_out(
     let running = Running {
         parallel: 1,
         fail_fast: false,
+        keep_images: false,
     };
     Box::pin(perform(session, family, None, plan, running)).await
 }
@@ -49,20 +50,36 @@ pub(super) async fn agreed(session: &Session, plan: &Plan, yes: bool) -> Result<
     }
     plan_command::show_plan(session, plan, false)?;
     let shown = report::moves(plan);
-    let asks = std::io::stdin().is_terminal()
-        && std::io::stderr().is_terminal()
-        && session.environment.get("CI").is_none()
-        && !session.is_json();
     if session.is_json() {
         session.note("nothing was done: `--yes` does it");
         return Ok(false);
     }
     session.stdout.write(&shown);
-    if !asks {
+    if !asks(session) {
         session.note("nothing was done: `--yes` does it");
         return Ok(false);
     }
-    session.stderr.write("do it? [y/N] ");
+    let agreed = yes_or_no(session, "do it?").await?;
+    if !agreed {
+        session.note("nothing was done");
+    }
+    Ok(agreed)
+}
+
+/// Whether there is a person to ask.
+fn asks(session: &Session) -> bool {
+    std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal()
+        && session.environment.get("CI").is_none()
+        && !session.is_json()
+}
+
+/// Asks the person at the terminal; where there is none, the answer is no.
+pub(super) async fn yes_or_no(session: &Session, question: &str) -> Result<bool, Failure> {
+    if !asks(session) {
+        return Ok(false);
+    }
+    session.stderr.write(&format!("{question} [y/N] "));
     // Nobody may answer at all: an interrupt must get through.
     let answer = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
@@ -72,11 +89,7 @@ pub(super) async fn agreed(session: &Session, plan: &Plan, yes: bool) -> Result<
         answer = answer => answer.ok().and_then(Result::ok).unwrap_or_default(),
         () = session.cancel.cancelled() => return Err(Failure::new(ExitCode::Interrupted, "interrupted")),
     };
-    let agreed = matches!(answer.trim(), "y" | "Y" | "yes");
-    if !agreed {
-        session.note("nothing was done");
-    }
-    Ok(agreed)
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// There was nothing to do at all, and not even a plan for it.

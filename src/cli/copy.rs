@@ -22,6 +22,7 @@ use std::sync::Arc;
 const SETTINGS: execute::Settings = execute::Settings {
     parallel: 1,
     fail_fast: false,
+    keep_images: false,
 };
 
 /// A release that is to be copied.

@@ -18,6 +18,7 @@ mod mirrors;
 mod plan;
 mod promote;
 mod prune;
+mod reclaim;
 mod recover;
 mod release;
 mod resolve;
@@ -101,8 +102,8 @@ fn at_once(global: args::Global, environment: Environment, command: &Command) ->
 }
 
 async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
-    let cancel = CancellationToken::new();
-    listen(&cancel)?;
+    let (cancel, now) = (CancellationToken::new(), CancellationToken::new());
+    listen(&cancel, &now)?;
     let mut cli = cli;
     take_destination(&mut cli)?;
     let session = Session::new(cli.global, environment, cancel.clone())?;
@@ -124,7 +125,8 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
             Command::Smoke(args) => Box::pin(build::smoke(&session, args)).await,
             Command::Describe(args) => Box::pin(describe::run(&session, args)).await,
             Command::Resolve(args) => Box::pin(resolve::run(&session, args)).await,
-            Command::Doctor => Box::pin(doctor::run(&session)).await,
+            Command::Doctor(args) if args.reclaim => Box::pin(reclaim::run(&session, args.yes)).await,
+            Command::Doctor(_) => Box::pin(doctor::run(&session)).await,
             Command::Init(args) => Box::pin(init::run(&session, args)).await,
             Command::Ci(args) => ci::run(&session, &args),
             Command::Schema | Command::Completions(_) => Ok(ExitCode::Done),
@@ -134,11 +136,26 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
     let outcome = tokio::select! {
         outcome = &mut command => outcome,
         () = patience(&cancel) => Err(Failure::new(ExitCode::Interrupted, "interrupted")),
+        // What is dropped with the command ends its children, and removes its temporary files.
+        () = now.cancelled() => Err(Failure::new(ExitCode::Interrupted, "interrupted twice: what runs was killed")),
     };
+    let outcome = outcome.map_err(|failure| of_interrupt(failure, &cancel));
     if let Err(failure) = &outcome {
         session.leave(failure);
     }
     outcome
+}
+
+/// What breaks off because of an interrupt has as many errors as there are things to break off.
+fn of_interrupt(mut failure: Failure, cancel: &CancellationToken) -> Failure {
+    let any = matches!(
+        failure.exit_code,
+        ExitCode::Failed | ExitCode::Unknown | ExitCode::PushFailed | ExitCode::SmokeFailed
+    );
+    if any && cancel.is_cancelled() {
+        failure.exit_code = ExitCode::Interrupted;
+    }
+    failure
 }
 
 /// `--to REPOSITORY` is where `promote` copies a release to. For all else `--to` names a target, and a repository is none.
@@ -171,14 +188,14 @@ async fn patience(cancel: &CancellationToken) {
     tokio::time::sleep(std::time::Duration::from_millis(4500)).await;
 }
 
-/// Turns Ctrl-C, SIGTERM and a closed terminal into the interrupt; a second one ends the process at once.
-fn listen(cancel: &CancellationToken) -> Result<(), Failure> {
+/// Turns Ctrl-C, SIGTERM and a closed terminal into the interrupt. A second one ends the command without its last word, a third one the process.
+fn listen(cancel: &CancellationToken, now: &CancellationToken) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(ExitCode::Failed, format!("listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    let cancel = cancel.clone();
+    let (cancel, now) = (cancel.clone(), now.clone());
     tokio::spawn(async move {
         loop {
             tokio::select! {
@@ -186,8 +203,11 @@ fn listen(cancel: &CancellationToken) -> Result<(), Failure> {
                 _ = terminate.recv() => {}
                 _ = hangup.recv() => {}
             }
-            if cancel.is_cancelled() {
+            if now.is_cancelled() {
                 std::process::exit(i32::from(ExitCode::Interrupted.code()));
+            }
+            if cancel.is_cancelled() {
+                now.cancel();
             }
             cancel.cancel();
         }

@@ -82,6 +82,7 @@ async fn again(
     let running = Running {
         parallel: super::args::PARALLEL,
         fail_fast: false,
+        keep_images: false,
     };
     Box::pin(perform(session, family, Some(&facts), plan, running)).await
 }

@@ -75,6 +75,7 @@ pub(super) async fn perform(
     let settings = execute::Settings {
         parallel: running.parallel.into(),
         fail_fast: running.fail_fast,
+        keep_images: running.keep_images,
     };
     let mirrored = family.clone();
     let report = session

@@ -9,13 +9,14 @@ use crate::describe::Page;
 use crate::digest_cache::DigestCache;
 use crate::domain::{Destination, ExitCode, ImageId, Repository, TargetRef, Version};
 use crate::effects::Real;
+use crate::engine::{self, Room, Verdict};
 use crate::environment::Environment;
 use crate::execute::{self, Event, Report, Sink};
 use crate::facts::{BuilderFacts, Facts};
 use crate::gather::{Pins, World};
 use crate::inputs::dockerfile::Problem;
 use crate::inputs::{self, InputEntry, Request};
-use crate::plan::{Action, Options, Plan, PlanImage};
+use crate::plan::{Action, Options, Plan, PlanImage, Step};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::smoke::Held;
 use crate::target::Place;
@@ -341,6 +342,7 @@ impl Session {
             Some(login) => login.environment(environment),
             None => environment,
         };
+        let room = self.room(&plan, &target, &environment, &sink).await?;
         let files: BTreeMap<_, Vec<InputEntry>> = facts
             .map(|facts| {
                 facts
@@ -354,7 +356,8 @@ impl Session {
         let root = self.environment.directory().join(&family.root);
         let family = Arc::new(family);
         let effects = Arc::new(Real {
-            held: Held::default(),
+            held: Held::keeping(settings.keep_images),
+            room,
             page: self.page(&family),
             target,
             root,
@@ -367,8 +370,39 @@ impl Session {
             family,
         });
         let report = execute::execute(plan, Arc::clone(&effects), settings, sink, self.cancel.clone()).await;
-        effects.held.remove(&effects.environment).await;
+        effects.held.remove(&effects.environment, &self.cancel).await;
         Ok(report)
+    }
+
+    /// Looks whether there is room for what a plan builds and tests, and watches it from then on.
+    async fn room(
+        &self,
+        plan: &Plan,
+        target: &Place,
+        environment: &Environment,
+        sink: &Arc<dyn Sink>,
+    ) -> Result<Room, Failure> {
+        let fills = |step: &Step| matches!(step.action, Action::Build(_) | Action::Smoke(_));
+        if !plan.steps.iter().any(fills) {
+            return Ok(Room::default());
+        }
+        let layout = target.folder().map(Layout::root);
+        let (room, found) = Room::look(layout, environment, &self.cancel).await;
+        match engine::verdict(&found) {
+            Verdict::Enough => {}
+            Verdict::Scarce(why) => {
+                let message =
+                    format!("the disk may fill up: {why}; `splitbase doctor --reclaim` shows what can go");
+                sink.event(&Event::Warning { step: None, message });
+            }
+            Verdict::Full(why) => {
+                let message = format!("begin to build and test: the disk is full: {why}");
+                return Err(Failure::new(ExitCode::Failed, message).hint(
+                    "make room: `splitbase doctor --reclaim` shows what can go, and with `--yes` removes it",
+                ));
+            }
+        }
+        Ok(room)
     }
 
     /// The repository's page, where the family has one.

@@ -64,6 +64,7 @@ pub(super) async fn run(session: &Session, args: ValidateArgs) -> Result<ExitCod
     let settings = execute::Settings {
         parallel: args.running.parallel.into(),
         fail_fast: args.running.fail_fast,
+        keep_images: args.running.keep_images,
     };
     let plan = Arc::new(plan);
     let report = session

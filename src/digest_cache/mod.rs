@@ -42,6 +42,14 @@ pub struct Digests<'a> {
     open: Option<(&'a Store, Arc<Table>)>,
 }
 
+/// The file that the digests are kept in, where there is one of this user, and its size in bytes.
+#[must_use]
+pub fn file(environment: &Environment) -> Option<(std::path::PathBuf, u64)> {
+    let place = Place::of(environment).filter(Place::is_ours)?;
+    let metadata = place.file().symlink_metadata().ok()?;
+    metadata.is_file().then(|| (place.file(), metadata.len()))
+}
+
 impl DigestCache {
     /// The cache of this user; holds and keeps nothing where there is no place for it. The file is not read yet.
     #[must_use]

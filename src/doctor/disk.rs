@@ -1,8 +1,8 @@
 //! Free space: where the sources are, where temporary files go, and where the engine keeps its images, when that is this machine.
 
 use super::check::{Check, Kind};
-use super::engine::Info;
 use crate::domain::ByteSize;
+use crate::engine::{Free, Info, elsewhere, free, local_root};
 use std::path::{Path, PathBuf};
 
 const MB: u64 = 1_000_000;
@@ -20,17 +20,6 @@ pub(super) struct Place {
     pub(super) why: &'static str,
     /// What is free there; or why that is not known.
     pub(super) free: Result<Free, String>,
-}
-
-/// What a file system has left for this user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Free {
-    /// Which file system: its device number.
-    pub(super) id: u64,
-    /// In bytes.
-    pub(super) bytes: u64,
-    /// Files that can still be made; `None` where there is no limit.
-    pub(super) files: Option<u64>,
 }
 
 /// Looks. Blocks while a file system does.
@@ -67,23 +56,10 @@ pub(super) fn look(context: &Path, engine: Option<&Info>) -> Vec<Place> {
     places
 }
 
-/// The engine's folder, when it is on this machine and not on another one, or outside of the container that this runs in.
-fn local_root(info: &Info) -> Option<PathBuf> {
-    let here = rustix::system::uname();
-    let here = here.nodename().to_str().ok()?;
-    let root = PathBuf::from(info.docker_root_dir.as_deref()?);
-    (info.name.as_deref() == Some(here) && root.exists()).then_some(root)
-}
-
-fn free(path: &Path) -> Result<Free, String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let text = |error: std::io::Error| error.to_string();
-    let found = rustix::fs::statvfs(path).map_err(|error| text(error.into()))?;
-    Ok(Free {
-        id: std::fs::metadata(path).map_err(text)?.dev(),
-        bytes: found.f_bavail.saturating_mul(found.f_frsize),
-        files: (found.f_files > 0).then_some(found.f_favail),
-    })
+/// Where the engine's disk cannot be looked at, that is said too.
+pub(super) fn unseen(engine: Option<&Info>) -> Option<Check> {
+    let info = engine.filter(|info| local_root(info).is_none())?;
+    Some(Check::ok(Kind::Disk, elsewhere(info)).mend("`docker system df` says what it holds"))
 }
 
 /// The verdict: one line for each file system.
@@ -124,7 +100,7 @@ fn one(free: Free, here: &[&Place]) -> Check {
         .iter()
         .filter(|place| free.bytes < place.enough)
         .max_by_key(|place| place.enough);
-    let mend = "make room: `docker buildx prune`, `docker image prune`, `docker system df`";
+    let mend = "make room: `splitbase doctor --reclaim` shows what can go";
     if free.bytes < 100 * MB {
         Check::error(Kind::Disk, message).mend(mend)
     } else if let Some(short) = short {

@@ -3,9 +3,9 @@
 //! What a builder lists, and what is registered with this kernel, is what somebody believes. A build that runs a program for the platform is proof.
 
 use super::check::{Check, Kind};
-use super::engine::{last_line, with};
 use super::program::program;
 use crate::domain::Platform;
+use crate::engine::{last_line, with};
 use crate::environment::Environment;
 use crate::process::{self, Command, Ended};
 use std::path::Path;

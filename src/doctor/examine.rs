@@ -1,12 +1,12 @@
 //! All checks, side by side.
 
 use super::check::{Check, Kind, Status};
-use super::engine::Answer;
 use super::{builder, clock, credentials, disk, emulation, engine, registry, versions};
 use crate::buildx::{self, BuilderError};
 use crate::config::Family;
 use crate::credentials::Credentials;
 use crate::domain::{Platform, Repository};
+use crate::engine::{Answer, Info};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
 use crate::target::registry::Registry;
@@ -55,7 +55,7 @@ pub fn examine<'a>(patient: &'a Patient<'a>) -> impl Stream<Item = Vec<Check>> +
 
 async fn engine_and_machine(patient: &Patient<'_>) -> Vec<Check> {
     let (environment, cancel) = (patient.environment, patient.cancel);
-    let answer = engine::ask(environment, cancel).await;
+    let answer = crate::engine::ask(environment, cancel).await;
     let inspected = if answer == Answer::TimedOut {
         // Nor would it tell of its builder.
         Err(BuilderError::Engine {
@@ -105,7 +105,7 @@ async fn platforms(
             .collect();
     };
     let engine = answer.engine();
-    let context = engine.and_then(engine::Info::context);
+    let context = engine.and_then(Info::context);
     let machine = engine.and_then(|info| info.architecture.clone());
     let own = builder.driver == "docker" && context.is_none_or(|context| context == builder.name);
     let mut trials: Vec<Trial<'_>> = wanted(patient, &builder.platforms)
@@ -177,9 +177,12 @@ fn wanted(patient: &Patient<'_>, listed: &[Platform]) -> Vec<Platform> {
 
 async fn disk(patient: &Patient<'_>, answer: &Answer) -> Vec<Check> {
     let (folder, info) = (patient.folder.to_owned(), answer.engine().cloned());
-    let look = tokio::task::spawn_blocking(move || disk::look(&folder, info.as_ref()));
+    let look = tokio::task::spawn_blocking(move || {
+        let unseen = disk::unseen(info.as_ref());
+        (disk::look(&folder, info.as_ref()), unseen)
+    });
     match tokio::time::timeout(DISK_PATIENCE, look).await {
-        Ok(Ok(places)) => disk::judge(&places),
+        Ok(Ok((places, unseen))) => disk::judge(&places).into_iter().chain(unseen).collect(),
         Ok(Err(error)) => vec![Check::warning(Kind::Disk, format!("not checked: {error}"))],
         Err(_) => {
             let seconds = DISK_PATIENCE.as_secs();

@@ -1,15 +1,16 @@
 //! Verdicts, and the programs under the emulators that they are for.
 
 use super::check::{Check, Diagnosis, Kind, Status};
-use super::disk::{self, Free, Place};
+use super::disk::{self, Place};
 use super::emulation::{self, Outcome};
-use super::engine::{self, Answer, Client, Info, Plugin};
+use super::engine;
 use super::program::program;
 use super::registry::{self, Facts};
 use super::{builder, clock};
 use crate::buildx::BuilderError;
 use crate::credentials::CredentialSource;
 use crate::domain::Platform;
+use crate::engine::{Answer, Client, Free, Info, Plugin};
 use crate::facts::{BuilderFacts, ImageStore};
 use crate::target::registry::Reached;
 use crate::target::{FailureClass, TargetError};
@@ -233,6 +234,7 @@ fn disks_are_told_once_and_measured_by_what_is_on_them() {
         free: Ok(Free {
             id,
             bytes,
+            total: 100_000_000_000,
             files: Some(1_000_000),
         }),
     };
@@ -246,7 +248,7 @@ fn disks_are_told_once_and_measured_by_what_is_on_them() {
         &one[0],
         Status::Warning,
         "5GB free in `/sources` (sources), `/engine` (engine): less than 10GB, and it fills",
-        "prune",
+        "--reclaim",
     );
     let two = disk::judge(&[
         place("sources", mb, 1, 5 * gb),
@@ -260,23 +262,25 @@ fn disks_are_told_once_and_measured_by_what_is_on_them() {
         &disk::judge(&[place("sources", mb, 1, 50 * mb)])[0],
         Status::Error,
         "50MB",
-        "prune",
+        "--reclaim",
     );
     let mut full = place("engine", gb, 1, 50 * gb);
     full.free = Ok(Free {
         id: 1,
         bytes: 50 * gb,
+        total: 100 * gb,
         files: Some(12),
     });
     bad(
         &disk::judge(&[full.clone()])[0],
         Status::Warning,
         "12 more files",
-        "prune",
+        "--reclaim",
     );
     full.free = Ok(Free {
         id: 1,
         bytes: 50 * gb,
+        total: 100 * gb,
         files: None,
     });
     assert_eq!(disk::judge(&[full.clone()])[0].status, Status::Ok);

@@ -28,6 +28,8 @@ pub struct Settings {
     pub parallel: usize,
     /// Whether the first failure stops everything.
     pub fail_fast: bool,
+    /// Whether images that were pulled or loaded for tests stay in the engine. For the effects.
+    pub keep_images: bool,
 }
 
 /// What a step came to.

@@ -100,6 +100,7 @@ impl GatherError {
             Self::Versions(errors) => errors.first().map_or(ExitCode::Unknown, |error| error.exit_code),
             Self::Lock(error) => error.exit_code(),
             Self::Target(error) => error.exit_code(),
+            Self::Builder(BuilderError::Cancelled) => ExitCode::Interrupted,
             Self::Builder(_) | Self::BasePlatform { .. } | Self::Worker(_) => ExitCode::Failed,
             Self::Plan(error) => error.exit_code(),
             Self::NoBaseImage { .. } => ExitCode::Unknown,

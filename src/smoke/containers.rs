@@ -3,12 +3,15 @@
 use crate::environment::Environment;
 use crate::process::{self, Command, Ended};
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Longest time that one question to the engine may take. Also after an interrupt, so it is short of the 5 s that an interrupt may take.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Longest time that one question to the engine may take. An engine that removes images and unpacks others meanwhile is busy for seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The same after an interrupt: short of the 5 s that an interrupt may take.
+const IMPATIENCE: Duration = Duration::from_secs(4);
 
 /// One test at a time of one image: what another test of the same bytes started could not be told from what this one left.
 static RUNNING: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
@@ -33,9 +36,12 @@ pub(super) struct Before {
 }
 
 /// Looks what the engine holds of the image. Two children side by side, about 20 ms.
-pub(super) async fn before(image: &str, environment: &Environment) -> Before {
+pub(super) async fn before(image: &str, environment: &Environment, cancel: &CancellationToken) -> Before {
     let question = ["image", "inspect", "--format", "{{.Id}}", image];
-    let (containers, known) = tokio::join!(containers_of(image, environment), docker(&question, environment));
+    let (containers, known) = tokio::join!(
+        containers_of(image, environment, cancel),
+        docker(&question, environment, cancel)
+    );
     Before {
         containers,
         // When the engine does not tell, the image counts as somebody's.
@@ -50,23 +56,29 @@ pub(super) async fn remove_new(
     before: &Before,
     held: impl FnOnce(&str) -> bool,
     environment: &Environment,
+    cancel: &CancellationToken,
 ) -> usize {
-    let removed = end_new(image, before, environment).await;
+    let removed = end_new(image, before, environment, cancel).await;
     if before.containers.is_some() && !before.image && !held(image) {
-        docker(&["image", "rm", image], environment).await;
+        docker(&["image", "rm", image], environment, cancel).await;
     }
     removed
 }
 
 /// Removes the containers of the image that came since, with all that runs in them, and returns how many they were.
-pub(super) async fn end_new(image: &str, before: &Before, environment: &Environment) -> usize {
+pub(super) async fn end_new(
+    image: &str,
+    before: &Before,
+    environment: &Environment,
+    cancel: &CancellationToken,
+) -> usize {
     let Some(known) = &before.containers else {
         return 0;
     };
     let mut removed = 0;
     // `docker run` that was just killed may have been answered after the first look: look until nothing new is there.
     for _ in 0..3 {
-        let Some(now) = containers_of(image, environment).await else {
+        let Some(now) = containers_of(image, environment, cancel).await else {
             break;
         };
         let new: Vec<&str> = now.difference(known).map(String::as_str).collect();
@@ -75,16 +87,20 @@ pub(super) async fn end_new(image: &str, before: &Before, environment: &Environm
         }
         let mut args = vec!["rm", "--force", "--volumes"];
         args.extend(&new);
-        docker(&args, environment).await;
+        docker(&args, environment, cancel).await;
         removed += new.len();
     }
     removed
 }
 
 /// Full ids of the containers, running or not, that were made from exactly this reference.
-async fn containers_of(image: &str, environment: &Environment) -> Option<BTreeSet<String>> {
+async fn containers_of(
+    image: &str,
+    environment: &Environment,
+    cancel: &CancellationToken,
+) -> Option<BTreeSet<String>> {
     let args = ["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Image}}"];
-    let output = docker(&args, environment).await?;
+    let output = docker(&args, environment, cancel).await?;
     (output.ended == Ended::Exited(0)).then(|| {
         output
             .stdout
@@ -96,13 +112,26 @@ async fn containers_of(image: &str, environment: &Environment) -> Option<BTreeSe
     })
 }
 
-/// Not to be interrupted: cleaning up is what an interrupt asks for.
-pub(super) async fn docker(args: &[&str], environment: &Environment) -> Option<process::Output> {
+/// Asks the engine, or has it clean up. An interrupt does not end it, for cleaning up is what an interrupt asks for; it only makes it impatient.
+pub(super) async fn docker(
+    args: &[&str],
+    environment: &Environment,
+    cancel: &CancellationToken,
+) -> Option<process::Output> {
     let mut command = Command::new("docker").args(args.iter().copied());
     for (name, value) in environment.iter() {
         command = command.env(name, value);
     }
-    process::output(&command, Some(PATIENCE), &CancellationToken::new())
-        .await
-        .ok()
+    let stop = CancellationToken::new();
+    let asked = process::output(&command, Some(PATIENCE), &stop);
+    let impatient = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(IMPATIENCE).await;
+        stop.cancel();
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        answer = asked => answer.ok(),
+        never = impatient => match never {},
+    }
 }

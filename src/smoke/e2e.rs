@@ -92,7 +92,7 @@ impl Bench {
             load: None,
         };
         let tested = run(&self.step, self.digest, &options, cancel, on_line).await;
-        held.remove(&environment).await;
+        held.remove(&environment, cancel).await;
         tested
     }
 

@@ -149,10 +149,15 @@ pub async fn run(
     };
     let mut tested = of(step, &loaded.reference, options, cancel, on_line).await;
     if let Err(failure) = &mut tested {
-        failure.look_inside = keep(step, digest, &loaded, &failure.kind, options.environment).await;
+        failure.look_inside = keep(step, digest, &loaded, &failure.kind, options.environment, cancel).await;
     }
-    if !options.held.takes(&step.platform, loaded.name()) {
-        loaded.remove(options.environment).await;
+    if options.held.keeps() {
+        // Under a name that can be known beforehand, and is the same the next time.
+        let name = load::kept_name(&step.image.dashed(), &step.platform, digest);
+        loaded.keep(&name, options.environment, cancel).await;
+        loaded.remove(options.environment, cancel).await;
+    } else if !options.held.takes(&step.platform, loaded.name()) {
+        loaded.remove(options.environment, cancel).await;
     }
     tested
 }
@@ -164,6 +169,7 @@ async fn keep(
     loaded: &Loaded,
     kind: &SmokeFailureKind,
     environment: &Environment,
+    cancel: &CancellationToken,
 ) -> String {
     let of_image = matches!(
         kind,
@@ -173,7 +179,7 @@ async fn keep(
         return String::new();
     }
     let name = load::kept_name(&step.image.dashed(), &step.platform, digest);
-    loaded.keep(&name, environment).await;
+    loaded.keep(&name, environment, cancel).await;
     look_inside(&name, &step.platform)
 }
 
@@ -206,7 +212,7 @@ async fn of(
             return Err(failed(SmokeFailureKind::Interrupted, interrupted(step), Vec::new()));
         }
     };
-    let before = containers::before(image, options.environment).await;
+    let before = containers::before(image, options.environment, cancel).await;
 
     let mut log = log_file(step, options.logs);
     let redactor = Redactor::new(options.environment.hidden().iter().cloned());
@@ -227,7 +233,7 @@ async fn of(
     };
     let took = start.elapsed();
     let held = |image: &str| options.held.takes(&step.platform, image);
-    let left = containers::remove_new(image, &before, held, options.environment).await;
+    let left = containers::remove_new(image, &before, held, options.environment, cancel).await;
 
     let (kind, reason, hints) = match ended {
         Ok(Ended::Exited(0)) => return Ok(SmokePassed { took, left }),
@@ -237,6 +243,8 @@ async fn of(
             return Err(failed(SmokeFailureKind::BadCommand, reason, vec![hint]));
         }
     };
+    // Nobody is told where the output of an interrupted test is.
+    let log = log.filter(|_| kind != SmokeFailureKind::Interrupted);
     let log = log.and_then(|log| log.keep().ok()).map(|(_, path)| path);
     Err(SmokeFailure {
         output: output.lines.into(),
@@ -254,7 +262,7 @@ async fn end_containers(
     cancel: &CancellationToken,
 ) -> Infallible {
     cancel.cancelled().await;
-    containers::end_new(image, before, environment).await;
+    containers::end_new(image, before, environment, cancel).await;
     std::future::pending().await
 }
 

@@ -354,6 +354,7 @@ impl World {
             settings: Settings {
                 parallel: 4,
                 fail_fast: false,
+                keep_images: false,
             },
         }
     }

@@ -2,6 +2,7 @@
 
 mod crane_registry;
 mod docker_log;
+mod engine;
 mod family;
 pub mod faults;
 mod hub;
@@ -16,6 +17,7 @@ mod wire;
 mod witness;
 
 pub use crane_registry::CraneRegistry;
+pub use engine::{Engine, with_text};
 pub use family::Family;
 pub use hub::Hub;
 pub use job::{Job, commit_all};
