@@ -87,7 +87,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "prune",
         &[
-            "clock",
             "config",
             "credentials",
             "domain",

@@ -5,11 +5,13 @@ mod blob;
 mod carry;
 mod challenge;
 mod copy;
+mod delete;
 mod exchange;
 mod failure;
 mod http;
 mod hub;
 mod layer;
+mod pages;
 mod presence;
 mod push;
 mod reach;
@@ -17,6 +19,7 @@ mod retry;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod time;
 mod upkeep;
 
 pub use hub::{Descriptions, HUB, Hub};
