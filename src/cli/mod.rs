@@ -135,6 +135,7 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
         outcome = &mut command => outcome,
         () = patience(&cancel) => Err(Failure::new(ExitCode::Interrupted, "interrupted")),
     };
+    session.tell_of_limits();
     if let Err(failure) = &outcome {
         session.leave(failure);
     }

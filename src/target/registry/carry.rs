@@ -2,14 +2,15 @@
 
 use super::Registry;
 use super::auth::Access;
-use super::exchange::{Pipe, Place, Request};
+use super::exchange::{Place, Request};
 use super::failure::Operation;
-use super::push::location;
+use super::pipe::Pipe;
+use super::push::{location, proven};
 use crate::domain::{Digest, Repository};
 use crate::target::oci::{self, Descriptor};
 use crate::target::transfer::{ByteStream, How};
 use crate::target::{RawManifest, TargetError};
-use reqwest::{Body, Method};
+use reqwest::Method;
 use serde_json::Value;
 
 /// Longest list of referrers that is read, in bytes: as any other manifest (distribution specification, "Pushing manifests").
@@ -24,7 +25,7 @@ impl Registry {
     ) -> Result<ByteStream, TargetError> {
         let operation = Operation::read(repository, format_args!("blob `{}`", blob.digest));
         let get = Request {
-            bounded: false,
+            weight: blob.size,
             ..Request::new(
                 Method::GET,
                 repository,
@@ -63,11 +64,11 @@ impl Registry {
                 },
                 None => location(operation, &self.open_upload(operation, to).await?)?,
             };
-            let body = Body::wrap_stream(open().await?);
+            let body = open().await?;
             let mut url = upload;
             url.query_pairs_mut()
                 .append_pair("digest", &blob.digest.to_string());
-            let pipe = Pipe::of(body, blob.size);
+            let pipe = Pipe::new(body, blob.size);
             let put = Request {
                 place: Place::Url(url),
                 content_type: Some("application/octet-stream".to_owned()),
@@ -96,6 +97,7 @@ impl Registry {
         manifest: &RawManifest,
     ) -> Result<bool, TargetError> {
         let operation = Operation::write(repository, format_args!("`{}`", manifest.digest));
+        proven(&operation, manifest)?;
         let path = format!("manifests/{}", manifest.digest);
         let request = Request {
             content_type: Some(manifest.media_type.clone()),

@@ -90,7 +90,7 @@ impl Upkeep for Registry {
     async fn read_through(&self, repository: &Repository, blob: &Descriptor) -> Found<()> {
         let operation = Operation::read(repository, format_args!("blob `{}`", blob.digest));
         let request = Request {
-            bounded: false,
+            weight: blob.size,
             ..Request::new(
                 Method::GET,
                 repository,
