@@ -146,15 +146,23 @@ impl Pace {
             ));
         }
         let pause = planned.max(asked);
-        let jitter = (pause / 5)
-            .min(MOST_JITTER)
-            .mul_f64((self.0.limits.jitter)().clamp(0.0, 1.0));
-        let pause = pause + jitter;
+        let pause = pause + self.jitter(pause);
         if self.spend(pause) {
             Again::After(pause)
         } else {
             Again::Refused(self.spent())
         }
+    }
+
+    /// In tenths of a second, where the pause is none itself: people read it.
+    fn jitter(&self, pause: Duration) -> Duration {
+        let most = (pause / 5).min(MOST_JITTER);
+        let jitter = most.mul_f64((self.0.limits.jitter)().clamp(0.0, 1.0));
+        if pause < Duration::from_secs(1) {
+            return jitter;
+        }
+        let tenths = jitter.as_millis() / 100;
+        Duration::from_millis(u64::try_from(tenths * 100).unwrap_or(0))
     }
 
     /// Takes a pause from now on out of the budget; false, and nothing is taken, where too little of it is left.

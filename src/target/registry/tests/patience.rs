@@ -49,9 +49,8 @@ async fn stalling(stalls: Stalls) -> SocketAddr {
 /// Gives up soon. What drips is ended by the limit for the whole, and all else by that for a pause.
 fn impatient() -> Registry {
     let (client, _) = client_with(Credentials::anonymous(), |options| {
-        options.connect_timeout = Time::from_millis(200);
-        options.idle_timeout = Time::from_millis(200);
-        options.request_timeout = Time::from_millis(400);
+        options.idle_timeout = Time::from_millis(300);
+        options.request_timeout = Time::from_millis(500);
     });
     client
 }
@@ -106,7 +105,9 @@ async fn registry_that_stalls_anywhere_is_given_up() {
 #[tokio::test]
 async fn registry_whose_tls_never_begins_is_given_up() {
     let address = stalling(Stalls::AtOnce).await;
-    let client = impatient();
+    let (client, _) = client_with(Credentials::anonymous(), |options| {
+        options.connect_timeout = Time::from_millis(200);
+    });
     client.0.http.speaks_tls(&address.to_string());
     let repository = format!("{address}/acme/devbox").parse().unwrap();
     let error = ends("TLS", client.blob(&repository, &digest(), 10))
@@ -200,7 +201,7 @@ async fn registry_that_stops_taking_an_upload_is_given_up() {
     assert!(
         error
             .reason
-            .contains("took no byte of the upload for 200ms, 3 attempts"),
+            .contains("took no byte of the upload for 300ms, 3 attempts"),
         "{error}"
     );
     let error = never.unwrap_err();
