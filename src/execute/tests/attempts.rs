@@ -28,11 +28,8 @@ async fn no_further_attempt_when_the_pauses_of_the_run_are_spent() {
     world.script(BASE, &[Goes::Fails(Again::Push); 4]);
     let report = world.release().await;
     assert_eq!((report.exit_code, world.attempts(BASE).len()), (6, 1));
-    assert!(
-        messages(&report).contains("`[retry] budget`"),
-        "{}",
-        messages(&report)
-    );
+    let mut hints = report.failures.iter().flat_map(|failure| &failure.hints);
+    assert!(hints.any(|hint| hint.contains("`[retry] budget`")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,7 +83,7 @@ pub(super) struct Answer {
     pub(super) url: Url,
     response: reqwest::Response,
     redirected: bool,
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Answer {
@@ -213,7 +213,7 @@ impl Registry {
                     http.speaks_plain(host);
                 }
             }
-            let answer = sent.map_err(|failure| failure.error)?;
+            let mut answer = sent.map_err(|failure| failure.error)?;
             if answer.status != StatusCode::UNAUTHORIZED || authenticated || answer.redirected || !ours {
                 if answer.status.is_success() && authorization.as_ref().is_some_and(|sent| !sent.is_token()) {
                     auth.accept(host);
@@ -221,6 +221,8 @@ impl Registry {
                 return Ok(answer);
             }
             authenticated = true;
+            // The token server is asked now: whoever is authenticated must not keep it from being asked.
+            answer.permit = None;
             let challenges = answer.headers.get_all(WWW_AUTHENTICATE);
             let challenges = challenge::parse(challenges.iter().filter_map(|value| value.to_str().ok()));
             let learnt = auth.learn(http, operation, &url, &challenges)?;
@@ -311,7 +313,7 @@ impl Registry {
                     redirected: redirects > 0,
                     url,
                     response,
-                    _permit: permit,
+                    permit: Some(permit),
                 });
             };
             redirects += 1;

@@ -31,8 +31,13 @@ impl Pipe {
     pub(super) fn take(&self) -> Option<reqwest::Body> {
         let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let (taken, at_end) = (Arc::clone(&self.taken), Arc::clone(&self.taken));
-        set(&taken, Some(Instant::now()));
-        let pieces = body.inspect(move |_| set(&taken, Some(Instant::now())));
+        let mut left = self.size;
+        set(&taken, (left > 0).then(Instant::now));
+        let pieces = body.inspect(move |piece| {
+            left = left.saturating_sub(piece.as_ref().map_or(0, |piece| piece.len() as u64));
+            // Nobody asks for more than the length that was announced, so the end may not be seen.
+            set(&taken, (left > 0).then(Instant::now));
+        });
         let end = futures_util::stream::poll_fn(move |_| {
             set(&at_end, None);
             std::task::Poll::Ready(None)

@@ -21,6 +21,9 @@ struct Page {
     /// `null` where there is none, on some registries.
     #[serde(default)]
     tags: Option<Vec<String>>,
+    /// Some answer so with 200.
+    #[serde(default)]
+    errors: Option<serde::de::IgnoredAny>,
 }
 
 impl Registry {
@@ -40,8 +43,12 @@ impl Registry {
         let first = Request::new(Method::GET, repository, Access::Pull, path);
         let mut tags = BTreeSet::new();
         let read = self.pages(&operation, first, PAGE_LIMIT, |page| {
+            let is_object = page.trim_ascii_start().starts_with(b"{");
             let page: Page = serde_json::from_slice(page)
                 .map_err(|error| operation.permanent(format!("the answer is no list of tags: {error}")))?;
+            if !is_object || page.errors.is_some() {
+                return Err(operation.permanent("the answer is no list of tags"));
+            }
             // What is no tag by the specification cannot be asked for either.
             tags.extend(page.tags.into_iter().flatten().filter_map(|tag| tag.parse().ok()));
             Ok(())

@@ -33,11 +33,19 @@ async fn stalling(head: &'static str, drips: bool) -> String {
 
 fn impatient(scheme: &str, address: &str) -> World {
     let mut world = World::with_registry(&format!("{scheme}://{address}/"));
-    let http = Http::new(&world.context.environment).with_patience(Patience {
-        connect: Duration::from_millis(if scheme == "https" { 200 } else { 10_000 }),
-        idle: Duration::from_millis(200),
-        whole: Duration::from_millis(400),
-    });
+    let usual = Patience::default();
+    let patience = match scheme {
+        "https" => Patience {
+            connect: Duration::from_millis(200),
+            ..usual
+        },
+        _ => Patience {
+            idle: Duration::from_millis(300),
+            whole: Duration::from_millis(500),
+            ..usual
+        },
+    };
+    let http = Http::new(&world.context.environment).with_patience(patience);
     world.context = world.context.clone().with_http(http);
     world
 }

@@ -93,7 +93,13 @@ async fn registry_list_of_tags_that_breaks_off_is_none() {
         .await;
         assert!(client().tags(&fake.repository()).await.is_err(), "{status}");
     }
-    for body in ["a page", "<html></html>", "[]", "{\"tags\":[\"a\""] {
+    for body in [
+        "a page",
+        "<html></html>",
+        "[]",
+        r#"{"errors":[]}"#,
+        r#"{"tags":["a""#,
+    ] {
         let fake = Fake::start(move |_| answer(200, &[], body)).await;
         assert!(client().tags(&fake.repository()).await.is_err(), "{body}");
     }
