@@ -100,7 +100,7 @@ pub(super) fn page_is_current(session: &Session, family: &Family) -> Result<(), 
     if family.describe.is_none() {
         return Ok(());
     }
-    let page = Page::new(Arc::new(family.clone()), &session.environment).with_pace(session.pace(&family));
+    let page = Page::new(Arc::new(family.clone()), &session.environment).with_pace(session.pace(family));
     page.check()?
         .map_or(Ok(()), |difference| Err(differs(family, difference)))
 }

@@ -200,8 +200,9 @@ async fn registry_that_limits_one_request_is_left_alone_by_all() {
         let tags = ["a", "b", "c"].map(|tag| Reference::Tag(tag.parse().unwrap()));
         let all = tags.iter().map(|tag| client.resolve(&repository, tag));
         let all = futures_util::future::join_all(all).await;
-        all.into_iter()
-            .for_each(|found| assert_eq!(present(found), digest()));
+        for found in all {
+            assert_eq!(present(found), digest());
+        }
     };
     let (limited, ()) = futures_util::future::join(limited, others).await;
     present(limited);
@@ -263,8 +264,9 @@ async fn registry_like_docker_hub_is_asked_so_often_at_most_token_server_and_all
     let (repository, tag) = (fake.repository(), by_tag());
     let began = Instant::now();
     let all = futures_util::future::join_all((0..4).map(|_| client.resolve(&repository, &tag))).await;
-    all.into_iter()
-        .for_each(|found| assert_eq!(present(found), digest()));
+    for found in all {
+        assert_eq!(present(found), digest());
+    }
     let arrived = arrived.lock().unwrap();
     // At least one asks without a token and all of them with one, and the token server is asked.
     let asked = arrived.len();
@@ -298,9 +300,9 @@ async fn registry_with_one_request_at_a_time_waits_for_none_that_waits_for_it() 
     let image = image();
     let all = async {
         let found = futures_util::future::join_all((0..5).map(|_| client.resolve(&repository, &tag))).await;
-        found
-            .into_iter()
-            .for_each(|found| assert_eq!(present(found), digest()));
+        for found in found {
+            assert_eq!(present(found), digest());
+        }
         client.copy_content(&other, &repository, &image).await.unwrap();
         client
             .put_blob(&repository, Bytes::from_static(b"{}"))

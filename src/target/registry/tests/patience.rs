@@ -31,7 +31,7 @@ impl Stalls {
         while matches!(self, Self::Drips) && stream.write_all(b" ").await.is_ok() {
             tokio::time::sleep(Time::from_millis(20)).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -51,6 +51,7 @@ fn impatient() -> Registry {
     let (client, _) = client_with(Credentials::anonymous(), |options| {
         options.idle_timeout = Time::from_millis(300);
         options.request_timeout = Time::from_millis(500);
+        options.read_back = Time::from_millis(300);
     });
     client
 }
@@ -74,7 +75,7 @@ async fn registry_that_stalls_anywhere_is_given_up() {
         let (client, what) = (impatient(), format!("{stalls:?}"));
         let heavy = layer(b"x", "application/vnd.oci.image.layer.v1.tar");
         let heavy = oci::Descriptor {
-            size: 100_000,
+            size: 40_000,
             ..heavy
         };
         let (digest, tag) = (digest(), tag());
@@ -83,7 +84,7 @@ async fn registry_that_stalls_anywhere_is_given_up() {
             &what,
             futures_util::future::join4(
                 client.blob(&repository, &digest, 1_000_000),
-                // Heavier requests have more time: two seconds here.
+                // Heavier requests have more time: a second for each 50,000 bytes.
                 client.uncompressed_size(&repository, &heavy),
                 client.tags(&repository),
                 client.put_manifest(&repository, &tag, &written),

@@ -145,9 +145,12 @@ async fn registry_redirect_that_leads_back_brings_no_credentials_back() {
 async fn registry_redirect_that_asks_for_a_password_gets_none() {
     let store = Fake::start(|_| answer(401, &[BASIC], "")).await;
     let away = format!("http://{}/away", store.address);
-    let fake = Fake::start(move |seen| match known(seen) {
-        true => answer(302, &[("Location", &away)], ""),
-        false => answer(401, &[BASIC], ""),
+    let fake = Fake::start(move |seen| {
+        if known(seen) {
+            answer(302, &[("Location", &away)], "")
+        } else {
+            answer(401, &[BASIC], "")
+        }
     })
     .await;
     let error = alice(&fake)
