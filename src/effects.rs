@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
 use crate::holder;
 use crate::inputs::{self, InputEntry, Request};
+use crate::pace::Pace;
 use crate::plan::{SignStep, SmokeStep};
 use crate::record::{Holder, Record};
 use crate::sign::{Cosign, SignError};
@@ -53,6 +54,8 @@ pub struct Real {
     pub room: Room,
     /// The repository's page, where the family has one.
     pub page: Option<Page>,
+    /// What the pauses of the run are taken from.
+    pub pace: Pace,
 }
 
 impl Effects for Real {
@@ -274,6 +277,10 @@ impl Effects for Real {
             .map_err(told)?;
         page.push(&text, &mut described, observer).await.map_err(told)?;
         Ok((described.message, described.warnings))
+    }
+
+    fn may_pause(&self, time: Duration) -> bool {
+        self.pace.spend(time)
     }
 
     async fn pause(&self, time: Duration) {

@@ -21,6 +21,7 @@ pub mod gather;
 pub mod holder;
 pub mod init;
 pub mod inputs;
+pub mod pace;
 pub mod plan;
 pub mod process;
 pub mod prune;

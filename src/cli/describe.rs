@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub(super) async fn run(session: &Session, args: DescribeArgs) -> Result<ExitCode, Failure> {
     let family = Arc::new(session.family()?);
-    let page = Page::new(family.clone(), &session.environment);
+    let page = Page::new(family.clone(), &session.environment).with_pace(session.pace(&family));
     if args.check {
         return check(session, &family, &page);
     }
@@ -100,7 +100,7 @@ pub(super) fn page_is_current(session: &Session, family: &Family) -> Result<(), 
     if family.describe.is_none() {
         return Ok(());
     }
-    let page = Page::new(Arc::new(family.clone()), &session.environment);
+    let page = Page::new(Arc::new(family.clone()), &session.environment).with_pace(session.pace(family));
     page.check()?
         .map_or(Ok(()), |difference| Err(differs(family, difference)))
 }

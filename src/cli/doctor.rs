@@ -30,7 +30,8 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode, Failure> {
         &session.environment,
         family.as_ref().map(|family| family.repository.host()),
     );
-    let registry = client(credentials.clone());
+    let pace = family.as_ref().map(|family| session.pace(family));
+    let registry = client(credentials.clone(), pace.unwrap_or_default());
     let context = family.as_ref().map(|family| {
         let mut impatient = family.clone();
         impatient.retry.attempts = 2;

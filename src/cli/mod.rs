@@ -140,6 +140,7 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
         () = now.cancelled() => Err(Failure::new(ExitCode::Interrupted, "interrupted twice: what runs was killed")),
     };
     let outcome = outcome.map_err(|failure| of_interrupt(failure, &cancel));
+    session.tell_of_limits();
     if let Err(failure) = &outcome {
         session.leave(failure);
     }

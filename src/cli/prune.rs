@@ -21,7 +21,14 @@ pub(super) async fn run(session: &Session, args: &PruneArgs) -> Result<ExitCode,
     let acts = args.yes && !args.dry_run;
     let mut way = Way::Target;
     if target.folder().is_none() {
-        match HubAccount::of(&family, &session.environment, session.observer()).await {
+        match HubAccount::of(
+            &family,
+            &session.environment,
+            session.observer(),
+            session.pace(&family),
+        )
+        .await
+        {
             Ok(None) => {}
             Ok(Some(account)) => {
                 facts.deletes = Deletes::Tags;

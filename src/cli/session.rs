@@ -16,6 +16,7 @@ use crate::facts::{BuilderFacts, Facts};
 use crate::gather::{Pins, World};
 use crate::inputs::dockerfile::Problem;
 use crate::inputs::{self, InputEntry, Request};
+use crate::pace::Pace;
 use crate::plan::{Action, Options, Plan, PlanImage, Step};
 use crate::report::{self, JsonLines, Output, Reporter, Settings, Tee, Verbosity};
 use crate::smoke::Held;
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +49,7 @@ pub(super) struct Session {
     inspected: OnceCell<BuilderFacts>,
     digests: Arc<DigestCache>,
     reporter: Arc<dyn Reporter>,
+    pace: OnceLock<Pace>,
 }
 
 impl Session {
@@ -92,6 +94,7 @@ impl Session {
             cancel,
             inspected: OnceCell::new(),
             reporter,
+            pace: OnceLock::new(),
         })
     }
 
@@ -181,7 +184,23 @@ impl Session {
     /// The registries, with the user's credentials.
     pub(super) fn registry(&self, family: &Family, options: registry::Options) -> Registry {
         let credentials = Credentials::of(&self.environment, Some(family.repository.host()));
+        let options = registry::Options {
+            pace: self.pace(family),
+            ..options
+        };
         Registry::with_options(family.retry.clone(), credentials, self.observer(), options)
+    }
+
+    /// What all requests of this run share.
+    pub(super) fn pace(&self, family: &Family) -> Pace {
+        self.pace.get_or_init(|| Pace::of(&family.retry)).clone()
+    }
+
+    /// Warns of servers that will not answer many requests more.
+    pub(super) fn tell_of_limits(&self) {
+        for few in self.pace.get().map(Pace::few).unwrap_or_default() {
+            self.warn(&few);
+        }
     }
 
     /// Tells of retries.
@@ -228,6 +247,7 @@ impl Session {
             self.cancel.clone(),
             Arc::new(notice),
         )
+        .with_pace(self.pace(family))
     }
 
     /// What gathering facts needs.
@@ -359,6 +379,7 @@ impl Session {
             held: Held::keeping(settings.keep_images),
             room,
             page: self.page(&family),
+            pace: self.pace(&family),
             target,
             root,
             files,
@@ -407,7 +428,7 @@ impl Session {
 
     /// The repository's page, where the family has one.
     pub(super) fn page(&self, family: &Arc<Family>) -> Option<Page> {
-        let page = || Page::new(Arc::clone(family), &self.environment);
+        let page = || Page::new(Arc::clone(family), &self.environment).with_pace(self.pace(family));
         family.describe.as_ref().map(|_| page())
     }
 

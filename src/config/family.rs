@@ -357,6 +357,14 @@ pub struct Retry {
     pub delays: Vec<Duration>,
     /// How often a build whose `RUN` failed is run again.
     pub build: u32,
+    /// All pauses of a run together; those at the same time count once.
+    #[serde(default = "usual_budget")]
+    pub budget: Duration,
+}
+
+/// Plans of earlier versions say nothing of it.
+const fn usual_budget() -> Duration {
+    Duration::from_secs(15 * 60)
 }
 
 impl Default for Retry {
@@ -365,6 +373,7 @@ impl Default for Retry {
             attempts: 3,
             delays: vec![Duration::from_secs(15), Duration::from_secs(30)],
             build: 0,
+            budget: usual_budget(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::config::Family;
 use crate::credentials::{Credential, Credentials};
 use crate::domain::{ExitCode, Repository};
 use crate::environment::Environment;
+use crate::pace::Pace;
 use crate::record::Record;
 use crate::target::registry::{Descriptions, HUB, Hub, Observer, Options};
 use crate::target::{Target, TargetError, images};
@@ -82,6 +83,7 @@ pub struct Page {
     credentials: Credentials,
     /// Where Docker Hub's API is, where the repository is there.
     hub: Option<String>,
+    pace: Pace,
 }
 
 impl Page {
@@ -96,8 +98,16 @@ impl Page {
             root: environment.directory().join(&family.root),
             credentials: Credentials::of(environment, Some(host)),
             hub: hub.map(str::to_owned),
+            pace: Pace::of(&family.retry),
             family,
         }
+    }
+
+    /// The same, with the manners of a run.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
     }
 
     fn template(&self) -> Result<PageTemplate, DescribeError> {
@@ -232,7 +242,10 @@ impl Page {
             hub,
             self.family.retry.clone(),
             observer.clone(),
-            Options::default(),
+            Options {
+                pace: self.pace.clone(),
+                ..Options::default()
+            },
         )
         .map_err(|reason| {
             DescribeError::new(

@@ -5,21 +5,23 @@ use super::credentials::words;
 use crate::config::Retry;
 use crate::credentials::{CredentialSource, Credentials};
 use crate::domain::{Duration, Repository};
+use crate::pace::Pace;
 use crate::target::TargetError;
 use crate::target::registry::{Options, Reached, Registry};
 use std::sync::Arc;
 
 /// A client that gives up sooner than that of a release: here, to wait is no use.
 #[must_use]
-pub fn client(credentials: Credentials) -> Registry {
+pub fn client(credentials: Credentials, pace: Pace) -> Registry {
     let retry = Retry {
         attempts: 2,
         delays: vec![Duration::from_secs(1)],
-        build: 0,
+        ..Retry::default()
     };
     let options = Options {
         connect_timeout: std::time::Duration::from_secs(5),
         request_timeout: std::time::Duration::from_secs(10),
+        pace,
         ..Options::default()
     };
     Registry::with_options(retry, credentials, Arc::new(|_| ()), options)

@@ -142,6 +142,12 @@ pub trait Effects: Send + Sync + 'static {
         observer: &Observer,
     ) -> impl Future<Output = Result<(String, Vec<String>), (String, Vec<String>)>> + Send;
 
+    /// Whether the run may make this pause before another attempt: all that it makes are bounded together.
+    fn may_pause(&self, time: Duration) -> bool {
+        let _ = time;
+        true
+    }
+
     /// Waits.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 

@@ -56,7 +56,7 @@ pub async fn all_records<T: Upkeep>(
 /// The tags or a record could not be read.
 pub async fn history<T: Upkeep>(target: &T, family: &Family) -> Result<Vec<Record>, TargetError> {
     let repository = family.work();
-    let tags = target.all_tags(repository).await?;
+    let tags = target.tags(repository).await?;
     let all = all_records(target, repository, &tags).await?;
     let own = all
         .into_iter()

@@ -1,7 +1,6 @@
 //! Reading what must be known before anything is deleted. What cannot be read ends it: unknown is not absent.
 
 use super::Facts;
-use crate::clock;
 use crate::config::Family;
 use crate::domain::{Digest, IdentityTags, Repository, Tag};
 use crate::gather::{Recorded, all_records};
@@ -27,11 +26,7 @@ const FIRST_IMAGE: i64 = 1_363_132_800;
 /// Something of it could not be read.
 pub async fn gather<T: Upkeep>(target: &T, family: &Family) -> Result<Facts, TargetError> {
     let repository = family.work();
-    let (names, told, deletes) = tokio::try_join!(
-        target.all_tags(repository),
-        target.now(repository),
-        target.deletes(repository)
-    )?;
+    let (names, deletes) = tokio::try_join!(target.tags(repository), target.deletes(repository))?;
     let pointed = stream::iter(names.clone()).map(|tag| async move {
         let digest = must(
             repository,
@@ -53,7 +48,7 @@ pub async fn gather<T: Upkeep>(target: &T, family: &Family) -> Result<Facts, Tar
     });
     let created: Vec<_> = ages.buffered(AT_ONCE).collect().await;
     Ok(Facts {
-        now: told.unwrap_or_else(clock::now),
+        now: target.time(),
         deletes,
         tags,
         children,

@@ -4,6 +4,7 @@ use crate::config::Family;
 use crate::credentials::{Credential, Credentials, Secret};
 use crate::domain::Tag;
 use crate::environment::Environment;
+use crate::pace::Pace;
 use crate::target::TargetError;
 use crate::target::registry::{HUB, Hub, Observer, Options};
 
@@ -40,6 +41,7 @@ impl HubAccount {
         family: &Family,
         environment: &Environment,
         observer: Observer,
+        pace: Pace,
     ) -> Result<Option<Self>, HubError> {
         let repository = family.work().clone();
         let host = repository.host();
@@ -65,13 +67,16 @@ impl HubAccount {
             }
             None => return Err(error(&format!("nobody is logged in to {host}"), login)),
         };
-        let hub =
-            Hub::new(address, family.retry.clone(), observer, Options::default()).map_err(|reason| {
-                error(
-                    &format!("SPLITBASE_HUB_URL cannot be used: {reason}"),
-                    "leave it unset for Docker Hub itself",
-                )
-            })?;
+        let options = Options {
+            pace,
+            ..Options::default()
+        };
+        let hub = Hub::new(address, family.retry.clone(), observer, options).map_err(|reason| {
+            error(
+                &format!("SPLITBASE_HUB_URL cannot be used: {reason}"),
+                "leave it unset for Docker Hub itself",
+            )
+        })?;
         Ok(Some(Self {
             hub,
             repository,

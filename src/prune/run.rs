@@ -170,7 +170,7 @@ impl<T: Upkeep> Pruner<'_, T> {
 
     /// A tag that was put on this digest since the plan was made.
     async fn newcomer(&self, digest: Digest) -> Result<Option<Tag>, Failed> {
-        let tags = self.target.all_tags(self.repository).await.map_err(failed)?;
+        let tags = self.target.tags(self.repository).await.map_err(failed)?;
         for tag in tags {
             if !self.plan.known.contains_key(&tag) && self.pointed(&tag).await? == Some(digest) {
                 return Ok(Some(tag));

@@ -396,7 +396,7 @@ pub(super) fn plan() -> Plan {
         retry: Retry {
             attempts: 3,
             delays: Vec::new(),
-            build: 0,
+            ..Retry::default()
         },
         builder: Some("multi".to_owned()),
         attests: true,

@@ -194,10 +194,10 @@ pub trait Target: Send + Sync + 'static {
         self.put_manifest(repository, tag, manifest)
     }
 
-    /// All tags of a repository; none where there is no repository yet.
+    /// All tags of a repository, in order; none where there is no repository yet.
     ///
     /// # Errors
-    /// They could not be read.
+    /// They could not be read to the end.
     fn tags(&self, repository: &Repository) -> impl Future<Output = Result<Vec<Tag>, TargetError>> + Send;
 
     /// Takes a tag away, if `seen` stands there, and nothing with it: what it pointed at stays, and all other tags of that. `false` where the target

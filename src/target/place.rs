@@ -175,13 +175,6 @@ impl Target for Place {
 }
 
 impl Upkeep for Place {
-    async fn all_tags(&self, repository: &Repository) -> Result<Vec<Tag>, TargetError> {
-        match self.read(repository) {
-            Some(layout) => layout.all_tags(repository).await,
-            None => self.registry.all_tags(repository).await,
-        }
-    }
-
     async fn pointed(&self, repository: &Repository, tag: &Tag) -> Found<Digest> {
         match self.read(repository) {
             Some(layout) => layout.pointed(repository, tag).await,
@@ -207,13 +200,6 @@ impl Upkeep for Place {
         match self.read(repository) {
             Some(layout) => layout.read_through(repository, blob).await,
             None => self.registry.read_through(repository, blob).await,
-        }
-    }
-
-    async fn now(&self, repository: &Repository) -> Result<Option<jiff::Timestamp>, TargetError> {
-        match self.read(repository) {
-            Some(layout) => layout.now(repository).await,
-            None => self.registry.now(repository).await,
         }
     }
 

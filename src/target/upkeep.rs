@@ -1,4 +1,4 @@
-//! What looking after a target needs beyond a release: listing its tags, asking whether what it holds is whole, and deleting.
+//! What looking after a target needs beyond a release: asking whether what it holds is whole, and deleting.
 
 use super::oci::Descriptor;
 use super::{RawManifest, Target, TargetError};
@@ -30,13 +30,6 @@ pub enum Deletes {
 
 /// Looking after a target.
 pub trait Upkeep: Target {
-    /// All tags of a repository, in order; none where there is no repository.
-    ///
-    /// # Errors
-    /// They could not be read to the end.
-    fn all_tags(&self, repository: &Repository)
-    -> impl Future<Output = Result<Vec<Tag>, TargetError>> + Send;
-
     /// What a tag points at, without a look at what that refers to.
     fn pointed(&self, repository: &Repository, tag: &Tag) -> impl Future<Output = Found<Digest>> + Send;
 
@@ -56,15 +49,6 @@ pub trait Upkeep: Target {
         repository: &Repository,
         blob: &Descriptor,
     ) -> impl Future<Output = Found<()>> + Send;
-
-    /// The target's own time, where it tells one.
-    ///
-    /// # Errors
-    /// It did not answer.
-    fn now(
-        &self,
-        repository: &Repository,
-    ) -> impl Future<Output = Result<Option<jiff::Timestamp>, TargetError>> + Send;
 
     /// What deleting a tag takes along here. Changes nothing.
     ///

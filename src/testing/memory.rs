@@ -221,10 +221,6 @@ impl Target for Memory {
 }
 
 impl Upkeep for Memory {
-    async fn all_tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
-        Ok(self.with(|content| content.tags.keys().cloned().collect()))
-    }
-
     async fn pointed(&self, repository: &Repository, tag: &Tag) -> Found<Digest> {
         match self.resolve(repository, &Reference::from(tag)).await {
             Presence::Present(digest) => Found::Whole(digest),
@@ -245,10 +241,6 @@ impl Upkeep for Memory {
 
     async fn read_through(&self, repository: &Repository, blob: &oci::Descriptor) -> Found<()> {
         self.has_blob(repository, blob).await
-    }
-
-    async fn now(&self, _: &Repository) -> Result<Option<jiff::Timestamp>, TargetError> {
-        Ok(None)
     }
 
     async fn deletes(&self, _: &Repository) -> Result<Deletes, TargetError> {

@@ -5,8 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-const CONNECT: Duration = Duration::from_secs(10);
-const WHOLE: Duration = Duration::from_secs(60);
+/// How long a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// To connect, TLS included.
+    pub connect: Duration,
+    /// Without a byte from the server.
+    pub idle: Duration,
+    /// The whole of it.
+    pub whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            whole: Duration::from_secs(60),
+        }
+    }
+}
+
 /// Hosts that no proxy is ever asked for.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
@@ -21,14 +40,19 @@ pub(super) fn is_plain(environment: &Environment, address: &Url) -> bool {
 ///
 /// # Errors
 /// The text says which proxy, or what of TLS, could not be used.
-pub(super) fn build(environment: &Environment, plain: bool) -> Result<reqwest::Client, String> {
+pub(super) fn build(
+    environment: &Environment,
+    patience: Patience,
+    plain: bool,
+) -> Result<reqwest::Client, String> {
     // Another part of the program may have been first; any provider will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("splitbase/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT)
-        .timeout(WHOLE)
+        .connect_timeout(patience.connect)
+        .read_timeout(patience.idle)
+        .timeout(patience.whole)
         .no_proxy();
     for proxy in proxies(environment)? {
         builder = builder.proxy(proxy);

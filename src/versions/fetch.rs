@@ -1,13 +1,13 @@
 //! One HTTP request: redirects by hand so that credentials stay where they belong, bounded answers, errors that say whether to try again.
 
-use super::client;
+use super::client::{self, Patience};
 use super::error::Failure;
 use super::redact;
 use crate::environment::Environment;
+use crate::pace::{Pace, retry_after};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use url::Url;
 
 /// The largest document that is read.
@@ -25,6 +25,8 @@ pub struct Http {
     /// For plain HTTP: it has no certificates to read.
     plain: Client,
     largest: u64,
+    patience: Patience,
+    pace: Pace,
 }
 
 impl Http {
@@ -36,6 +38,8 @@ impl Http {
             client: Client::default(),
             plain: Client::default(),
             largest: LARGEST,
+            patience: Patience::default(),
+            pace: Pace::default(),
         }
     }
 
@@ -46,11 +50,30 @@ impl Http {
         self
     }
 
+    /// The same, with other limits of time.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The same, with the manners of a run.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// What all requests of the run share.
+    pub(super) const fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     fn client(&self, address: &Url) -> Result<&reqwest::Client, Failure> {
         let plain = client::is_plain(&self.environment, address);
         let client = if plain { &self.plain } else { &self.client };
         client
-            .get_or_init(|| client::build(&self.environment, plain))
+            .get_or_init(|| client::build(&self.environment, self.patience, plain))
             .as_ref()
             .map_err(|reason| Failure::permanent(reason.clone()))
     }
@@ -72,7 +95,10 @@ impl Http {
             if let Some(value) = authorization(&address) {
                 request = request.header(header::AUTHORIZATION, value);
             }
+            self.pace.ready(&address).await.map_err(Failure::permanent)?;
             let response = request.send().await.map_err(|error| describe(&error, &address))?;
+            let (status, answered) = (response.status().as_u16(), response.headers());
+            self.pace.heard(&address, status, answered);
             let Some(next) = redirect(&response, &address)? else {
                 return Ok(response);
             };
@@ -167,16 +193,6 @@ pub(super) fn status_text(status: StatusCode) -> String {
 
 fn is_transient(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let then = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    let seconds = then.as_second() - crate::clock::now().as_second();
-    Some(Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
 fn describe(error: &reqwest::Error, address: &Url) -> Failure {

@@ -18,6 +18,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use client::Patience;
 pub use error::{Class, VersionError};
 pub use fetch::Http;
 pub use lock::{Lock, LockError, Locked, Mismatch};
@@ -25,6 +26,7 @@ pub use npmrc::Settings as NpmSettings;
 
 use crate::config::{Retry, VersionSource};
 use crate::environment::Environment;
+use crate::pace::Pace;
 use error::Failure;
 use futures_util::StreamExt as _;
 use indexmap::IndexMap;
@@ -120,7 +122,7 @@ impl Context {
         notice: Notice,
     ) -> Self {
         Self {
-            http: Http::new(&environment),
+            http: Http::new(&environment).with_pace(Pace::of(&retry)),
             npm: Arc::default(),
             root: environment.directory().join(root.into()),
             environment,
@@ -134,6 +136,13 @@ impl Context {
     #[must_use]
     pub fn with_http(mut self, http: Http) -> Self {
         self.http = http;
+        self
+    }
+
+    /// The same, with the manners of a run.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.http = self.http.with_pace(pace);
         self
     }
 

@@ -2,10 +2,7 @@
 
 use super::Context;
 use super::error::{Class, Failure};
-use std::time::Duration;
-
-/// The longest pause that a server may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+use crate::pace::Again;
 
 /// Makes attempts until one succeeds, fails for good, or none is left. Also says how many it were.
 pub(super) async fn run<T, A>(
@@ -23,15 +20,19 @@ where
             () = context.cancel.cancelled() => Err(Failure::interrupted()),
             outcome = attempt() => outcome,
         };
-        let failure = match outcome {
+        let mut failure = match outcome {
             Err(failure) if failure.class == Class::Transient => failure,
             settled => return (settled, number),
         };
-        let Some(planned) = context.retry.pause_after(number) else {
-            return (Err(failure), number);
+        let pace = context.http.pace();
+        let pause = match pace.again(&context.retry, number, failure.retry_after) {
+            Again::After(pause) => pause,
+            Again::No => return (Err(failure), number),
+            Again::Refused(why) => {
+                failure.reason = format!("{}; not tried again: {why}", failure.reason);
+                return (Err(failure), number);
+            }
         };
-        let asked = failure.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
-        let pause = planned.max(asked);
         (context.notice)(format!(
             "{label}: {}; attempt {} of {} in {pause:?}",
             failure.reason,

@@ -118,6 +118,8 @@ table! {
         "delays" delays: Vec<Placed<Duration>>,
         /// How often a build whose `RUN` failed is run again. Default: 0.
         "build" build: u32,
+        /// All pauses of a run together; those at the same time count once. Then nothing is tried again. Default: `15m`.
+        "budget" budget: Duration,
     }
 }
 

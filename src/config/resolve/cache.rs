@@ -116,6 +116,7 @@ impl Resolver<'_, '_> {
                 delays.iter().map(|delay| delay.value).collect()
             }),
             build: raw.build.value().copied().unwrap_or(usual.build),
+            budget: raw.budget.value().copied().unwrap_or(usual.budget),
         }
     }
 }

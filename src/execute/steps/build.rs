@@ -145,12 +145,17 @@ async fn attempts<E: Effects>(
             }
             Again::WithoutCacheFrom | Again::FailedRun | Again::Never => None,
         };
-        let Some(pause) = pause else {
+        let spent = pause.is_some_and(|pause| !pause.is_zero() && !run.effects.may_pause(pause));
+        let Some(pause) = pause.filter(|_| !spent) else {
             let passes = matches!(failure.again, Again::Transient | Again::Push);
             let mut failure = StepFailure::from(failure);
             if passes {
                 failure =
                     failure.hint("run this again later: what was built is kept, and is not built again");
+            }
+            if spent {
+                failure =
+                    failure.hint("it is not tried again: the pauses of a run are bounded (`[retry] budget`)");
             }
             if tries > 1 {
                 failure.message = format!("{}, {tries} attempts", failure.message);

@@ -19,6 +19,20 @@ async fn what_is_transient_is_tried_again_after_the_pauses_of_the_policy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_further_attempt_when_the_pauses_of_the_run_are_spent() {
+    let mut world = World::new(DEVBOX);
+    world
+        .fake
+        .impatient
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    world.script(BASE, &[Goes::Fails(Again::Push); 4]);
+    let report = world.release().await;
+    assert_eq!((report.exit_code, world.attempts(BASE).len()), (6, 1));
+    let mut hints = report.failures.iter().flat_map(|failure| &failure.hints);
+    assert!(hints.any(|hint| hint.contains("`[retry] budget`")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_are_counted() {
     let mut world = World::new(DEVBOX);
     world.script(BASE, &[Goes::Fails(Again::Push); 4]);

@@ -51,6 +51,8 @@ pub(super) struct Fake {
     pub(super) smokes: Mutex<Vec<(String, Digest)>>,
     /// The records that pages were made from.
     pub(super) described: Mutex<Vec<Record>>,
+    /// Whether all pauses that the run may make are spent.
+    pub(super) impatient: std::sync::atomic::AtomicBool,
     pub(super) pauses: Mutex<Vec<Duration>>,
     /// Builds and tests that run now, and the most that ever did.
     pub(super) load: Mutex<(usize, usize)>,
@@ -302,6 +304,10 @@ impl Effects for Fake {
             Goes::Panics => panic!("a page panics"),
             _ => Err(("no page".to_owned(), vec!["mend it".to_owned()])),
         }
+    }
+
+    fn may_pause(&self, _: Duration) -> bool {
+        !self.impatient.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     async fn pause(&self, time: Duration) {

@@ -26,16 +26,6 @@ impl Layout {
 }
 
 impl Upkeep for Layout {
-    async fn all_tags(&self, _: &Repository) -> Result<Vec<Tag>, TargetError> {
-        let attempted = self.on(false, "index.json");
-        self.blocking(attempted, false, |store| {
-            let index = store.index()?;
-            let tags = index.map(|index| index.all_tags()).unwrap_or_default();
-            Ok(tags.iter().filter_map(|tag| tag.parse().ok()).collect())
-        })
-        .await
-    }
-
     async fn pointed(&self, _: &Repository, tag: &Tag) -> Found<Digest> {
         let name = tag.to_string();
         self.piece(name.clone(), move |store| {
@@ -118,10 +108,6 @@ impl Upkeep for Layout {
             }
         })
         .await
-    }
-
-    async fn now(&self, _: &Repository) -> Result<Option<jiff::Timestamp>, TargetError> {
-        Ok(None)
     }
 
     async fn deletes(&self, _: &Repository) -> Result<Deletes, TargetError> {

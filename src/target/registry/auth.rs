@@ -11,7 +11,7 @@ use crate::target::TargetError;
 use base64::Engine as _;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -69,6 +69,8 @@ pub(super) struct Auth {
     credentials: Credentials,
     timeout: Duration,
     schemes: Mutex<HashMap<String, Scheme>>,
+    /// Hosts that have accepted our credentials in this run, themselves or through their token servers.
+    accepted: Mutex<HashSet<String>>,
     found: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<Option<Credential>>>>>,
     tokens: Mutex<HashMap<(String, String), Slot>>,
     secrets: Mutex<Vec<Secret>>,
@@ -84,6 +86,7 @@ impl Auth {
             credentials,
             timeout,
             schemes: Mutex::default(),
+            accepted: Mutex::default(),
             found: Mutex::default(),
             tokens: Mutex::default(),
             secrets: Mutex::default(),
@@ -171,6 +174,19 @@ impl Auth {
                 *current = None;
             }
         }
+    }
+
+    /// This host has accepted our credentials.
+    pub(super) fn accept(&self, host: &str) {
+        let mut accepted = locked(&self.accepted);
+        if !accepted.contains(host) {
+            accepted.insert(host.to_owned());
+        }
+    }
+
+    /// Whether a denial may pass: the same credentials were accepted before.
+    pub(super) fn has_accepted(&self, host: &str) -> bool {
+        locked(&self.accepted).contains(host)
     }
 
     /// A hint to log in, where the credential that did not do comes from variables.
@@ -262,7 +278,14 @@ impl Auth {
             drop(current);
             return Ok((slot, value));
         }
-        let token = self.fetch(http, operation, realm, service, &scope).await?;
+        let token = match self.fetch(http, operation, realm, service, &scope).await {
+            // What it was asked with was good before: whatever it looks that up in may have failed.
+            Err(error) if error.status == Some(401) && self.has_accepted(&operation.host) => {
+                self.fetch(http, operation, realm, service, &scope).await?
+            }
+            fetched => fetched?,
+        };
+        self.accept(&operation.host);
         let value = token.value.clone();
         self.keep_secret(&value);
         *current = Some(token);
@@ -307,6 +330,7 @@ impl Auth {
         if let Some(Credential::Password { username, password }) = &credential {
             request = request.header("Authorization", basic(operation, username, password)?);
         }
+        let _permit = http.enter(operation, realm).await?;
         let asked = Instant::now();
         let failed = |error: reqwest::Error| {
             let mut error = operation.transport(&error.without_url());
@@ -314,6 +338,7 @@ impl Auth {
             error
         };
         let mut response = request.timeout(self.timeout).send().await.map_err(failed)?;
+        http.heard(realm, &response);
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {

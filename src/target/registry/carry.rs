@@ -2,20 +2,19 @@
 
 use super::Registry;
 use super::auth::Access;
-use super::exchange::{Pipe, Place, Request};
+use super::exchange::{Place, Request};
 use super::failure::Operation;
-use super::push::location;
+use super::pipe::Pipe;
+use super::push::{location, proven};
 use crate::domain::{Digest, Repository};
 use crate::target::oci::{self, Descriptor};
 use crate::target::transfer::{ByteStream, How};
 use crate::target::{RawManifest, TargetError};
-use reqwest::{Body, Method, Url};
+use reqwest::Method;
 use serde_json::Value;
 
 /// Longest list of referrers that is read, in bytes: as any other manifest (distribution specification, "Pushing manifests").
 const REFERRERS_LIMIT: usize = 4 * 1024 * 1024;
-/// Pages of such a list that are read.
-const MOST_PAGES: usize = 1000;
 
 impl Registry {
     /// The bytes of a blob as they come; whoever takes them sees to their digest. One attempt.
@@ -26,7 +25,7 @@ impl Registry {
     ) -> Result<ByteStream, TargetError> {
         let operation = Operation::read(repository, format_args!("blob `{}`", blob.digest));
         let get = Request {
-            bounded: false,
+            weight: blob.size,
             ..Request::new(
                 Method::GET,
                 repository,
@@ -65,11 +64,11 @@ impl Registry {
                 },
                 None => location(operation, &self.open_upload(operation, to).await?)?,
             };
-            let body = Body::wrap_stream(open().await?);
+            let body = open().await?;
             let mut url = upload;
             url.query_pairs_mut()
                 .append_pair("digest", &blob.digest.to_string());
-            let pipe = Pipe::of(body, blob.size);
+            let pipe = Pipe::new(body, blob.size);
             let put = Request {
                 place: Place::Url(url),
                 content_type: Some("application/octet-stream".to_owned()),
@@ -98,6 +97,7 @@ impl Registry {
         manifest: &RawManifest,
     ) -> Result<bool, TargetError> {
         let operation = Operation::write(repository, format_args!("`{}`", manifest.digest));
+        proven(&operation, manifest)?;
         let path = format!("manifests/{}", manifest.digest);
         let request = Request {
             content_type: Some(manifest.media_type.clone()),
@@ -118,66 +118,28 @@ impl Registry {
         digest: &Digest,
     ) -> Result<Option<Vec<Value>>, TargetError> {
         let operation = Operation::read(repository, format_args!("the referrers of `{digest}`"));
-        let mut place = Place::Path(format!("referrers/{digest}"));
+        let first = Request {
+            accept: Some(oci::INDEX),
+            ..Request::new(
+                Method::GET,
+                repository,
+                Access::Pull,
+                format!("referrers/{digest}"),
+            )
+        };
         let mut found = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let request = Request {
-                accept: Some(oci::INDEX),
-                place,
-                ..Request::new(Method::GET, repository, Access::Pull, "")
-            };
-            let asked = self.retrying(|| async {
-                let answer = self.checked(&operation, &request).await?;
-                let next = answer
-                    .header("link")
-                    .and_then(next)
-                    .map(|link| answer.url.join(link));
-                let body = answer.body(&operation, REFERRERS_LIMIT).await?;
-                Ok((next, body))
-            });
-            let (next, body) = match asked.await {
-                Ok(answer) => answer,
-                // It has no such list: what refers to a digest then stands under a tag.
-                Err(error) if matches!(error.status, Some(400 | 404 | 405 | 501)) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let list: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let Some(page) = list.get("manifests").and_then(Value::as_array) else {
-                return Err(operation.permanent("it is no list of descriptors"));
-            };
+        let read = self.pages(&operation, first, REFERRERS_LIMIT, |page| {
+            let list: Value = serde_json::from_slice(page).unwrap_or_default();
+            let page = list.get("manifests").and_then(Value::as_array);
+            let page = page.ok_or_else(|| operation.permanent("it is no list of descriptors"))?;
             found.extend(page.iter().cloned());
-            place = match next {
-                None => return Ok(Some(found)),
-                Some(Ok(url)) if own(&url) => Place::Url(url),
-                Some(_) => return Err(operation.permanent("its next page is at no URL")),
-            };
-        }
-        Err(operation.permanent(format!("it has more than {MOST_PAGES} pages")))
-    }
-}
-
-fn own(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
-}
-
-/// The next page, as the header `Link` names it: `<URL>; rel="next"`.
-fn next(header: &str) -> Option<&str> {
-    let (url, rest) = header.strip_prefix('<')?.split_once('>')?;
-    rest.contains("next").then_some(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn next_pages_are_found() {
-        assert_eq!(
-            next("</v2/a/referrers/b?last=c>; rel=\"next\""),
-            Some("/v2/a/referrers/b?last=c")
-        );
-        for header in ["", "</x>; rel=\"first\"", "x; rel=\"next\""] {
-            assert_eq!(next(header), None, "{header}");
+            Ok(())
+        });
+        match read.await {
+            Ok(()) => Ok(Some(found)),
+            // It has no such list: what refers to a digest then stands under a tag.
+            Err(error) if found.is_empty() && matches!(error.status, Some(400 | 404 | 405 | 501)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Bringing an image from one repository to another of the same registry: blobs are mounted, manifests are put byte for byte.
 
 use super::auth::Access;
-use super::exchange::{Pipe, Place, Request};
+use super::exchange::{Place, Request};
 use super::failure::Operation;
-use super::push::location;
+use super::pipe::Pipe;
+use super::push::{location, proven};
 use super::{Registry, once};
 use crate::domain::Repository;
 use crate::target::images::required;
@@ -46,6 +47,7 @@ impl Registry {
         futures_util::future::try_join_all(blobs).await?;
         for manifest in &content.manifests {
             let operation = Operation::write(to, format_args!("`{}`", manifest.digest));
+            proven(&operation, manifest)?;
             let request = Request {
                 content_type: Some(manifest.media_type.clone()),
                 body: Some(manifest.bytes.clone()),
@@ -126,10 +128,10 @@ impl Registry {
             .map_err(|_| operation.permanent("the client is closed"))?;
         let read = Operation::read(from, format_args!("blob `{}`", blob.digest));
         let get = Request {
-            bounded: false,
+            weight: blob.size,
             ..Request::new(Method::GET, from, Access::Pull, format!("blobs/{}", blob.digest))
         };
-        let pipe = Pipe::new(self.checked(&read, &get).await?, blob.size);
+        let pipe = Pipe::new(self.checked(&read, &get).await?.stream(), blob.size);
         let mut url = upload;
         url.query_pairs_mut()
             .append_pair("digest", &blob.digest.to_string());

@@ -4,6 +4,7 @@ use super::auth::{Access, Authorization};
 use super::challenge;
 use super::failure::Operation;
 use super::http::same_origin;
+use super::pipe::Pipe;
 use super::{Registry, retry};
 use crate::domain::Repository;
 use crate::target::transfer::ByteStream;
@@ -14,7 +15,6 @@ use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE,
 };
 use reqwest::{Method, StatusCode, Url};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -23,7 +23,7 @@ const MOST_REDIRECTS: usize = 5;
 /// Longest piece of an error's body that is read, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
 
-/// Bytes in a second below which an upload is given up.
+/// Bytes in a second below which a request is given up.
 const SLOWEST: u64 = 50_000;
 
 /// A request to a repository.
@@ -40,8 +40,8 @@ pub(super) struct Request<'a> {
     pub(super) piped: Option<&'a Pipe>,
     /// Path of the repository from which a blob is mounted.
     pub(super) mounted_from: Option<&'a str>,
-    /// Whether the time for the whole of it is bounded, and not only that for a pause in it.
-    pub(super) bounded: bool,
+    /// How many bytes go one way or the other, beyond a few: they take time.
+    pub(super) weight: u64,
 }
 
 /// Where a request goes.
@@ -70,39 +70,8 @@ impl<'a> Request<'a> {
             body: None,
             piped: None,
             mounted_from: None,
-            bounded: true,
+            weight: 0,
         }
-    }
-}
-
-/// The body of one request that is what another one answered, so that nothing of it is kept. It can be sent once.
-#[derive(Debug)]
-pub(super) struct Pipe {
-    body: Mutex<Option<reqwest::Body>>,
-    size: u64,
-}
-
-impl Pipe {
-    pub(super) fn new(answer: Answer, size: u64) -> Self {
-        // The request that it came from no longer counts as one in progress: it waits for the one that it goes to.
-        Self::of(answer.response.into(), size)
-    }
-
-    /// As [`Pipe::new`], of a body that comes from anywhere.
-    pub(super) const fn of(body: reqwest::Body, size: u64) -> Self {
-        Self {
-            body: Mutex::new(Some(body)),
-            size,
-        }
-    }
-
-    fn take(&self) -> Option<reqwest::Body> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Longest time that sending it may take, beside what every request has.
-    const fn time(&self) -> Duration {
-        Duration::from_secs(self.size / SLOWEST)
     }
 }
 
@@ -114,7 +83,7 @@ pub(super) struct Answer {
     pub(super) url: Url,
     response: reqwest::Response,
     redirected: bool,
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Answer {
@@ -152,19 +121,8 @@ impl Answer {
     }
 
     /// The error that this answer is.
-    pub(super) async fn into_error(mut self, operation: &Operation) -> TargetError {
-        let mut body = Vec::new();
-        // A body that breaks off still says something.
-        let broken = loop {
-            match self.response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break false,
-                Err(_) => break true,
-            }
-            if body.len() >= ERROR_LIMIT {
-                break false;
-            }
-        };
+    pub(super) async fn into_error(self, operation: &Operation) -> TargetError {
+        let (body, broken) = beginning(self.response).await;
         let server = self
             .redirected
             .then(|| format!("redirected to `{}`", self.url.host_str().unwrap_or_default()));
@@ -188,7 +146,8 @@ impl Registry {
         attempt: impl Fn() -> F + Send + Sync,
     ) -> Result<T, TargetError> {
         let redacted = || async { attempt().await.map_err(|error| self.redact(error)) };
-        retry::retrying(&self.0.retry, &self.0.observer, redacted).await
+        let options = &self.0.options;
+        retry::retrying(&options.pace, &self.0.retry, &self.0.observer, redacted).await
     }
 
     /// Keeps secrets that a server may have repeated out of an error, and lets its hints name where the credential comes from.
@@ -259,16 +218,23 @@ impl Registry {
                     http.speaks_plain(host);
                 }
             }
-            let answer = sent.map_err(|failure| failure.error)?;
+            let mut answer = sent.map_err(|failure| failure.error)?;
             if answer.status != StatusCode::UNAUTHORIZED || authenticated || answer.redirected || !ours {
+                if answer.status.is_success() && authorization.as_ref().is_some_and(|sent| !sent.is_token()) {
+                    auth.accept(host);
+                }
                 return Ok(answer);
             }
             authenticated = true;
+            // The token server is asked now: whoever is authenticated must not keep it from being asked.
+            answer.permit = None;
             let challenges = answer.headers.get_all(WWW_AUTHENTICATE);
             let challenges = challenge::parse(challenges.iter().filter_map(|value| value.to_str().ok()));
             let learnt = auth.learn(http, operation, &url, &challenges)?;
             match &authorization {
                 Some(rejected) if rejected.is_token() => auth.reject(rejected).await,
+                // The same password was accepted before: whatever the registry looks that up in may have failed.
+                Some(_) if auth.has_accepted(host) => {}
                 Some(_) => return Ok(answer),
                 None if !learnt => return Ok(answer),
                 None => {
@@ -293,10 +259,7 @@ impl Registry {
         authorization: Option<&Authorization>,
     ) -> Result<Answer, Failure> {
         let http = &self.0.http;
-        let permit = std::sync::Arc::clone(&self.0.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| Failure::from(operation.permanent("the client is closed")))?;
+        let permit = http.enter(operation, &url).await?;
         let mut authorization = authorization;
         let mut redirects = 0;
         loop {
@@ -324,14 +287,17 @@ impl Registry {
             } else if matches!(request.method, Method::POST | Method::PUT) {
                 builder = builder.header("Content-Length", "0");
             }
-            if request.bounded {
-                let more = request.piped.map_or(Duration::ZERO, Pipe::time);
-                builder = builder.timeout(self.0.options.request_timeout + more);
-            }
-            let response = builder
-                .send()
-                .await
-                .map_err(|error| Failure::of(operation, &error))?;
+            let weight = request.piped.map_or(request.weight, |pipe| pipe.size);
+            let whole = self.0.options.request_timeout + Duration::from_secs(weight / SLOWEST);
+            let sending = builder.timeout(whole).send();
+            let response = match request.piped {
+                Some(pipe) => {
+                    pipe.watch(operation, self.0.options.idle_timeout, sending)
+                        .await?
+                }
+                None => sending.await.map_err(|error| Failure::of(operation, &error))?,
+            };
+            http.heard(&url, &response);
             let status = response.status();
             let location = response
                 .headers()
@@ -352,7 +318,7 @@ impl Registry {
                     redirected: redirects > 0,
                     url,
                     response,
-                    _permit: permit,
+                    permit: Some(permit),
                 });
             };
             redirects += 1;
@@ -368,6 +334,7 @@ impl Registry {
                 authorization = None;
             }
             url = target;
+            http.ready(operation, &url).await?;
         }
     }
 
@@ -395,7 +362,8 @@ impl Registry {
                 if !matches!(response.status().as_u16(), 400 | 497) {
                     return false;
                 }
-                let text = response.text().await.unwrap_or_default().to_lowercase();
+                let (text, _) = beginning(response).await;
+                let text = String::from_utf8_lossy(&text).to_lowercase();
                 text.contains("https server") || text.contains("https port")
             }
             Ok(_) => false,
@@ -403,15 +371,30 @@ impl Registry {
     }
 }
 
+/// The beginning of a body that is an error, and whether it broke off: what came still says something.
+async fn beginning(mut response: reqwest::Response) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return (body, false),
+            Err(_) => return (body, true),
+        }
+        if body.len() >= ERROR_LIMIT {
+            return (body, false);
+        }
+    }
+}
+
 /// A request that got no answer.
-struct Failure {
+pub(super) struct Failure {
     error: TargetError,
     /// What came back was not HTTP.
     not_http: bool,
 }
 
 impl Failure {
-    fn of(operation: &Operation, error: &reqwest::Error) -> Self {
+    pub(super) fn of(operation: &Operation, error: &reqwest::Error) -> Self {
         let text = format!("{error:?}");
         Self {
             not_http: text.contains("Parse(") && !error.is_connect(),

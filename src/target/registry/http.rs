@@ -1,15 +1,20 @@
 //! The HTTP clients, and which protocol a host speaks.
 
 use super::Options;
+use super::failure::Operation;
+use crate::target::{FailureClass, TargetError};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use std::collections::{BTreeSet, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Clients by the use that is made of them: reading the system's certificates takes long enough to wait until they are needed.
 pub(super) struct Http {
     options: Options,
+    /// Requests that may be under way at the same time.
+    permits: Arc<Semaphore>,
     /// Those that give up when no byte comes for a while.
     usual: Clients,
     /// Those that wait: the answer to a long upload only comes at its end.
@@ -40,6 +45,7 @@ impl Http {
             .map(|host| host.to_lowercase())
             .collect();
         Self {
+            permits: Arc::new(Semaphore::new(options.parallel.max(1))),
             options,
             usual: Clients::default(),
             patient: Clients::default(),
@@ -57,6 +63,39 @@ impl Http {
         };
         let scheme = if self.is_plain(host) { "http" } else { "https" };
         Url::parse(&format!("{scheme}://{server}/v2/{path}/"))
+    }
+
+    /// Waits until a request to this URL may be sent: not while its host wants to be left alone, not more often than it may be, and not beside
+    /// too many others. The request is under way as long as the permit is held.
+    pub(super) async fn enter(
+        &self,
+        operation: &Operation,
+        url: &Url,
+    ) -> Result<OwnedSemaphorePermit, TargetError> {
+        loop {
+            self.ready(operation, url).await?;
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            let permit = permit.map_err(|_| operation.permanent("the client is closed"))?;
+            // It may have been told while this one stood in the queue.
+            if self.options.pace.held(url).is_none() {
+                return Ok(permit);
+            }
+        }
+    }
+
+    /// As [`Http::enter`], for a request that goes on elsewhere, and is under way already.
+    pub(super) async fn ready(&self, operation: &Operation, url: &Url) -> Result<(), TargetError> {
+        let ready = self.options.pace.ready(url).await;
+        ready.map_err(|reason| TargetError {
+            status: Some(429),
+            ..operation.error(FailureClass::Permanent, reason)
+        })
+    }
+
+    /// Takes down what an answer tells of limits.
+    pub(super) fn heard(&self, url: &Url, response: &reqwest::Response) {
+        let (status, headers) = (response.status().as_u16(), response.headers());
+        self.options.pace.heard(url, status, headers);
     }
 
     /// Whether requests to this host go without TLS.

@@ -74,7 +74,7 @@ impl Hub {
             body["description"] = short.into();
         }
         let path = format!("v2/repositories/{}", repository.path());
-        let changed = retry::retrying(&self.retry, &self.observer, || {
+        let changed = retry::retrying(&self.options.pace, &self.retry, &self.observer, || {
             self.send(&operation, Method::PATCH, &path, &body, Some(&token))
         });
         changed.await.map(drop).map_err(|mut error| {
@@ -117,7 +117,7 @@ impl Hub {
     ) -> Result<(), TargetError> {
         let operation = Operation::on(repository, format!("delete `{tag}` of `{repository}`"), true);
         let path = format!("v2/repositories/{}/tags/{tag}/", repository.path());
-        let deleted = retry::retrying(&self.retry, &self.observer, || {
+        let deleted = retry::retrying(&self.options.pace, &self.retry, &self.observer, || {
             self.send(&operation, Method::DELETE, &path, &Value::Null, Some(token))
         });
         match deleted.await {
@@ -145,7 +145,7 @@ impl Hub {
         let attempted = format!("log in as `{username}` to {purpose} of `{repository}`");
         let operation = Operation::on(repository, attempted, true);
         let body = json!({"identifier": username, "secret": password.expose()});
-        let answer = retry::retrying(&self.retry, &self.observer, || {
+        let answer = retry::retrying(&self.options.pace, &self.retry, &self.observer, || {
             self.send(&operation, Method::POST, "v2/auth/token", &body, None)
         });
         let answer = answer.await.map_err(|mut error| {
@@ -179,7 +179,10 @@ impl Hub {
             failed
         };
         let client = self.http.client(&url, false).map_err(failed)?;
-        let mut request = client.request(method, url).timeout(self.options.request_timeout);
+        let _permit = self.http.enter(operation, &url).await?;
+        let mut request = client
+            .request(method, url.clone())
+            .timeout(self.options.request_timeout);
         if !body.is_null() {
             request = request
                 .header("content-type", "application/json")
@@ -189,6 +192,7 @@ impl Hub {
             request = request.bearer_auth(token.expose());
         }
         let mut response = request.send().await.map_err(failed)?;
+        self.http.heard(&url, &response);
         let (status, headers) = (response.status(), response.headers().clone());
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {

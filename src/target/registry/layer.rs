@@ -27,7 +27,7 @@ impl Registry {
             ))
         })?;
         let request = Request {
-            bounded: false,
+            weight: layer.size,
             ..Request::new(
                 Method::GET,
                 repository,

@@ -5,11 +5,14 @@ mod blob;
 mod carry;
 mod challenge;
 mod copy;
+mod delete;
 mod exchange;
 mod failure;
 mod http;
 mod hub;
 mod layer;
+mod pages;
+mod pipe;
 mod presence;
 mod push;
 mod reach;
@@ -17,6 +20,7 @@ mod retry;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod time;
 mod upkeep;
 
 pub use hub::{Descriptions, HUB, Hub};
@@ -26,6 +30,7 @@ pub use retry::{Observer, RetryNotice};
 use crate::config::Retry;
 use crate::credentials::Credentials;
 use crate::domain::{Digest, Repository};
+use crate::pace::Pace;
 use crate::target::{Presence, RawManifest, Reference, Target, TargetError, oci};
 use auth::Auth;
 use bytes::Bytes;
@@ -43,7 +48,7 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// Longest time without a byte from the server.
     pub idle_timeout: Duration,
-    /// Longest time for the whole of a request that is not a layer.
+    /// Longest time for the whole of a request, beside what its bytes take (see `exchange::SLOWEST`).
     pub request_timeout: Duration,
     /// How long to wait for a tag that was written to read as what was written.
     pub read_back: Duration,
@@ -53,6 +58,8 @@ pub struct Options {
     pub read_only: bool,
     /// Hosts (`HOST[:PORT]`) that are spoken to without TLS, besides those on this machine.
     pub plain_http: Vec<String>,
+    /// What all requests of the run share.
+    pub pace: Pace,
 }
 
 impl Default for Options {
@@ -65,6 +72,7 @@ impl Default for Options {
             parallel: 16,
             read_only: false,
             plain_http: Vec::new(),
+            pace: Pace::default(),
         }
     }
 }
@@ -79,7 +87,6 @@ struct Inner {
     retry: Retry,
     observer: Observer,
     options: Options,
-    permits: Arc<Semaphore>,
     /// Outcome of the push probe of each repository.
     pushable: OnceMap<Repository, bool>,
     /// Blobs that were brought to a repository from another one.
@@ -117,7 +124,6 @@ impl Registry {
             auth: Auth::new(credentials, options.request_timeout),
             retry,
             observer,
-            permits: Arc::new(Semaphore::new(options.parallel.max(1))),
             options,
             pushable: Mutex::default(),
             brought: Mutex::default(),

@@ -37,9 +37,7 @@ impl Registry {
         before: Before,
     ) -> Result<(), TargetError> {
         let operation = Operation::write(repository, format_args!("`{tag}`"));
-        if Digest::of(&manifest.bytes) != manifest.digest {
-            return Err(operation.permanent("the manifest's bytes do not have its digest"));
-        }
+        proven(&operation, manifest)?;
         let request = Request {
             content_type: Some(manifest.media_type.clone()),
             body: Some(manifest.bytes.clone()),
@@ -210,6 +208,14 @@ fn is_taken(operation: &Operation, answer: &Answer, sent: Digest) -> Result<(), 
         )),
         _ => Ok(()),
     }
+}
+
+/// Some registries take other bytes under a digest than those that have it.
+pub(super) fn proven(operation: &Operation, manifest: &RawManifest) -> Result<(), TargetError> {
+    if Digest::of(&manifest.bytes) == manifest.digest {
+        return Ok(());
+    }
+    Err(operation.permanent("the manifest's bytes do not have its digest"))
 }
 
 /// Where an upload goes on: may be relative, and its query belongs to it.

@@ -1,13 +1,12 @@
 //! Trying again what can succeed, with a notice for each time.
 
 use crate::config::Retry;
+use crate::pace::{Again, Pace};
 use crate::target::{FailureClass, TargetError};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest pause that a server may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+pub(super) use crate::pace::{http_date, retry_after};
 
 /// A request that failed and is going to be tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +27,9 @@ pub struct RetryNotice {
 pub type Observer = Arc<dyn Fn(RetryNotice) + Send + Sync>;
 
 /// Runs `attempt` until it succeeds, fails for good, or has failed as often as the policy allows. What the server asked for in
-/// `Retry-After` is waited, up to five minutes, when it is longer than the policy's own pause.
+/// `Retry-After` is waited when it is longer than the policy's own pause.
 pub(super) async fn retrying<T, F: Future<Output = Result<T, TargetError>> + Send>(
+    pace: &Pace,
     policy: &Retry,
     observer: &Observer,
     attempt: impl Fn() -> F + Send + Sync,
@@ -43,15 +43,18 @@ pub(super) async fn retrying<T, F: Future<Output = Result<T, TargetError>> + Sen
         if error.class != FailureClass::Transient {
             return Err(error);
         }
-        let Some(pause) = policy.pause_after(number) else {
-            if number > 1 {
-                error.reason = format!("{}, {number} attempts", error.reason);
+        let again = pace.again(policy, number, error.retry_after);
+        if number > 1 && !matches!(again, Again::After(_)) {
+            error.reason = format!("{}, {number} attempts", error.reason);
+        }
+        let delay = match again {
+            Again::After(delay) => delay,
+            Again::No => return Err(error),
+            Again::Refused(why) => {
+                error.reason = format!("{}; not tried again: {why}", error.reason);
+                return Err(error);
             }
-            return Err(error);
         };
-        let delay = error
-            .retry_after
-            .map_or(pause, |asked| pause.max(asked.min(LONGEST_PAUSE)));
         observer(RetryNotice {
             attempted: error.attempted.clone(),
             attempt: number,
@@ -73,61 +76,9 @@ pub(super) const fn class_of(status: u16) -> FailureClass {
     }
 }
 
-/// How long the server asks to wait: seconds or an HTTP date, measured by the server's own `Date` where it sends one.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(LONGEST_PAUSE));
-    }
-    let until = http_date(text)?;
-    let now = headers
-        .get(reqwest::header::DATE)
-        .and_then(|date| http_date(date.to_str().ok()?))
-        .unwrap_or_else(crate::clock::now);
-    let seconds = u64::try_from(until.as_second().saturating_sub(now.as_second())).unwrap_or(0);
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
-pub(super) fn http_date(text: &str) -> Option<jiff::Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(retry_after: &str, date: Option<&str>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, retry_after.parse().unwrap());
-        if let Some(date) = date {
-            headers.insert(reqwest::header::DATE, date.parse().unwrap());
-        }
-        headers
-    }
-
-    #[test]
-    fn registry_retry_after_in_seconds_and_as_a_date() {
-        let seconds = |n| Some(Duration::from_secs(n));
-        assert_eq!(retry_after(&headers("7", None)), seconds(7));
-        assert_eq!(retry_after(&headers("86400", None)), seconds(300));
-        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(
-            retry_after(&headers("Sun, 06 Nov 1994 08:50:07 GMT", now)),
-            seconds(30)
-        );
-        assert_eq!(
-            retry_after(&headers("Sun, 06 Nov 1994 08:40:07 GMT", now)),
-            seconds(0)
-        );
-        assert_eq!(
-            retry_after(&headers("Sun, 06 Nov 1994 08:50:07 GMT", None)),
-            seconds(0)
-        );
-        assert_eq!(retry_after(&headers("soon", None)), None);
-    }
 
     #[test]
     fn registry_classes_of_statuses() {
@@ -148,7 +99,11 @@ mod tests {
         };
         let started = tokio::time::Instant::now();
         let calls = std::sync::atomic::AtomicU32::new(0);
-        let result: Result<(), _> = retrying(&Retry::default(), &observer, || async {
+        let pace = Pace::new(crate::pace::Limits {
+            jitter: || 0.0,
+            ..crate::pace::Limits::default()
+        });
+        let result: Result<(), _> = retrying(&pace, &Retry::default(), &observer, || async {
             let first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
             Err(TargetError {
                 attempted: "read".to_owned(),

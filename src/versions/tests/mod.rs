@@ -7,12 +7,14 @@ mod npm;
 mod npm_failures;
 mod npm_real;
 mod npmrc;
+mod patience;
 mod units;
 
 use super::{Context, Notice, Resolved, VersionError, resolve};
 use crate::config::{Retry, VersionSource};
 use crate::domain::Duration;
 use crate::environment::Environment;
+use crate::pace::{Limits, Pace};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -35,7 +37,7 @@ impl World {
         let retry = Retry {
             attempts: 3,
             delays: vec![Duration::from_secs(0)],
-            build: 0,
+            ..Retry::default()
         };
         let context = Context::new(
             folder.path(),
@@ -43,7 +45,11 @@ impl World {
             retry,
             CancellationToken::new(),
             notice,
-        );
+        )
+        .with_pace(Pace::new(Limits {
+            jitter: || 0.0,
+            ..Limits::default()
+        }));
         Self {
             folder,
             context,

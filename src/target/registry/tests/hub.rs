@@ -25,7 +25,7 @@ async fn describe(
     let retry = Retry {
         attempts: 2,
         delays: vec![Duration(std::time::Duration::from_millis(1))],
-        build: 0,
+        ..Retry::default()
     };
     let mut options = Options::default();
     change(&mut options);

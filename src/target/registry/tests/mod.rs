@@ -4,18 +4,22 @@ mod auth;
 mod carry;
 mod copy;
 mod hub;
+mod limits;
 mod live;
+mod patience;
 mod presence;
 mod push;
 mod retry;
 mod tags;
 mod transfer;
 mod upkeep;
+mod wild;
 
 use super::{Options, Registry, RetryNotice};
 use crate::config::Retry;
 use crate::credentials::{Credential, Credentials};
 use crate::domain::{Digest, Duration, Repository, Tag};
+use crate::pace::{Limits, Pace};
 use crate::target::{Presence, Reference, TargetError, oci};
 use axum::body::Body;
 use axum::extract::Request;
@@ -163,15 +167,27 @@ fn client_with(credentials: Credentials, change: impl FnOnce(&mut Options)) -> (
     let retry = Retry {
         attempts: 3,
         delays: vec![Duration(std::time::Duration::from_millis(1))],
-        build: 0,
+        ..Retry::default()
     };
-    let mut options = Options::default();
+    let mut options = Options {
+        pace: pace(60),
+        ..Options::default()
+    };
     change(&mut options);
     let observer = Arc::new(move |notice| kept.lock().unwrap().push(notice));
     (
         Registry::with_options(retry, credentials, observer, options),
         notices,
     )
+}
+
+/// Pauses of so many seconds in all, none of them longer than planned.
+fn pace(budget: u64) -> Pace {
+    Pace::new(Limits {
+        budget: std::time::Duration::from_secs(budget),
+        jitter: || 0.0,
+        ..Limits::default()
+    })
 }
 
 fn client() -> Registry {

@@ -3,25 +3,133 @@
 use super::*;
 use crate::target::{FailureClass, Target as _};
 
+async fn listed(fake: &Fake) -> Vec<String> {
+    let tags = client().tags(&fake.repository()).await.unwrap();
+    tags.iter().map(ToString::to_string).collect()
+}
+
 #[tokio::test]
 async fn registry_tags_are_read_page_by_page() {
+    // As one server writes it: a relative link, no quotes, fewer at once than were asked for.
     let fake = Fake::start(|seen| match seen.query.as_str() {
-        query if query.contains("last=b") => answer(200, &[], r#"{"name":"x","tags":["c"]}"#),
-        _ => {
-            let next = format!("<{}?n=2&last=b>; rel=\"next\"", seen.path);
-            answer(200, &[("Link", &next)], r#"{"name":"x","tags":["a","b"]}"#)
+        "n=1000" => answer(
+            200,
+            &[("Link", "</v2/acme/devbox/tags/list?n=50&last=b>; rel=next")],
+            r#"{"tags":["b","a"]}"#,
+        ),
+        "n=50&last=b" => answer(
+            200,
+            &[
+                (
+                    "Link",
+                    "<list?n=1>; rel=\"first\", <https://elsewhere.example/>; rel=\"help\"",
+                ),
+                ("Link", "<list?last=d>; title=\"more, and more\"; rel=\"next\""),
+            ],
+            r#"{"tags":["c","d","not a tag"]}"#,
+        ),
+        _ => answer(200, &[], r#"{"name":"x","tags":null}"#),
+    })
+    .await;
+    assert_eq!(listed(&fake).await, ["a", "b", "c", "d"]);
+    assert_eq!(fake.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn registry_next_page_may_be_named_in_full() {
+    let address = Arc::new(Mutex::new(String::new()));
+    let own = Arc::clone(&address);
+    let fake = Fake::start(move |seen| {
+        let next = format!(
+            "<http://{}{}?last=a>; rel=\"next\"",
+            own.lock().unwrap(),
+            seen.path
+        );
+        match seen.query.as_str() {
+            "n=1000" => answer(200, &[("Link", &next)], r#"{"tags":["a"]}"#),
+            _ => answer(200, &[], r#"{"tags":["b"]}"#),
         }
     })
     .await;
-    let tags = client().tags(&fake.repository()).await.unwrap();
-    let tags: Vec<_> = tags.iter().map(ToString::to_string).collect();
-    assert_eq!(tags, ["a", "b", "c"]);
-    let fake = Fake::start(|_| refuse(404, "NAME_UNKNOWN")).await;
-    assert_eq!(client().tags(&fake.repository()).await.unwrap(), []);
-    let fake = Fake::start(|_| answer(200, &[], "{\"tags\":null}")).await;
-    assert_eq!(client().tags(&fake.repository()).await.unwrap(), []);
-    let fake = Fake::start(|_| answer(200, &[], "a page")).await;
-    client().tags(&fake.repository()).await.unwrap_err();
+    *address.lock().unwrap() = fake.host();
+    assert_eq!(listed(&fake).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn registry_next_page_elsewhere_is_not_asked_for() {
+    let other = Fake::start(|_| answer(200, &[], r#"{"tags":["b"]}"#)).await;
+    let at = other.address;
+    for next in [
+        format!("<http://{at}/v2/acme/devbox/tags/list>; rel=next"),
+        format!("<//{at}/v2/acme/devbox/tags/list>; rel=\"next\""),
+        "<https://elsewhere.example/x>; rel=next".to_owned(),
+        "<file:///etc/passwd>; rel=next".to_owned(),
+        "<http://[>; rel=next".to_owned(),
+        "<list?n=1000>; rel=next".to_owned(),
+    ] {
+        let link = next.clone();
+        let fake = Fake::start(move |_| answer(200, &[("Link", &link)], r#"{"tags":["a"]}"#)).await;
+        let error = alice(&fake).tags(&fake.repository()).await.unwrap_err();
+        assert!(
+            error.reason.contains("next page") || error.reason.contains("page again"),
+            "{error}"
+        );
+        let (alice, repository) = (alice(&fake), fake.repository());
+        assert!(
+            alice.referrers(&repository, &digest()).await.is_err() || next.contains("<list"),
+            "{next}"
+        );
+    }
+    assert_eq!(other.lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn registry_list_of_tags_that_breaks_off_is_none() {
+    for (status, code) in [(500, ""), (404, "NAME_UNKNOWN"), (401, "UNAUTHORIZED")] {
+        let fake = Fake::start(move |seen| match seen.query.as_str() {
+            "n=1000" => answer(200, &[("Link", "<list?last=a>; rel=next")], r#"{"tags":["a"]}"#),
+            _ => refuse(status, code),
+        })
+        .await;
+        assert!(client().tags(&fake.repository()).await.is_err(), "{status}");
+    }
+    for body in [
+        "a page",
+        "<html></html>",
+        "[]",
+        r#"{"errors":[]}"#,
+        r#"{"tags":["a""#,
+    ] {
+        let fake = Fake::start(move |_| answer(200, &[], body)).await;
+        assert!(client().tags(&fake.repository()).await.is_err(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn registry_repository_that_is_not_there_has_no_tags() {
+    let fake = Fake::start(|_| answer(200, &[], r#"{"name":"acme/devbox","tags":[]}"#)).await;
+    assert_eq!(listed(&fake).await, [""; 0]);
+    let fake = Fake::start(|_| answer(200, &[], r#"{"tags":null}"#)).await;
+    assert_eq!(listed(&fake).await, [""; 0]);
+    for (status, code, empty) in [
+        (404, "NAME_UNKNOWN", true),
+        (404, "", false),
+        (401, "UNAUTHORIZED", false),
+    ] {
+        let fake = Fake::start(move |_| refuse(status, code)).await;
+        let tags = client().tags(&fake.repository()).await;
+        assert_eq!(tags.is_ok_and(|tags| tags.is_empty()), empty, "{status} {code}");
+    }
+}
+
+#[tokio::test]
+async fn registry_that_gives_no_thousand_at_once_is_asked_for_what_it_gives() {
+    let fake = Fake::start(|seen| match seen.query.as_str() {
+        "" => answer(200, &[], r#"{"tags":["a"]}"#),
+        _ => refuse(400, "PAGINATION_NUMBER_INVALID"),
+    })
+    .await;
+    assert_eq!(listed(&fake).await, ["a"]);
 }
 
 #[tokio::test]
@@ -95,6 +203,16 @@ async fn registry_time_is_what_it_told_last() {
     );
     let _ = client.resolve(&fake.repository(), &by_tag()).await;
     let told = client.time().as_second() - 784_111_777;
+    assert!((0..60).contains(&told), "{told}");
+}
+
+#[tokio::test]
+async fn registry_time_in_an_answer_from_a_cache_is_as_old_as_it_says() {
+    let headers = [("Date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("Age", "600")];
+    let fake = Fake::start(move |_| answer(200, &headers, r#"{"tags":[]}"#)).await;
+    let client = client();
+    client.tags(&fake.repository()).await.unwrap();
+    let told = client.time().as_second() - 784_112_377;
     assert!((0..60).contains(&told), "{told}");
 }
 

@@ -1,61 +1,7 @@
-//! Listing and deleting, with registries of several minds.
+//! Deleting, and whether what is there is whole, with registries of several minds.
 
 use super::{Fake, answer, client, digest, layer, refuse, tag};
 use crate::target::upkeep::{Deletes, Found, Upkeep as _};
-
-#[tokio::test]
-async fn tags_come_page_by_page() {
-    let fake = Fake::start(|seen| match seen.query.as_str() {
-        "" => answer(
-            200,
-            &[("Link", "</v2/acme/devbox/tags/list?n=2&last=b>; rel=next")],
-            r#"{"tags":["a","b"]}"#,
-        ),
-        "n=2&last=b" => answer(
-            200,
-            &[("Link", "<list?last=d>; rel=\"next\"")],
-            r#"{"tags":["c","d","not a tag"]}"#,
-        ),
-        _ => answer(200, &[], r#"{"name":"x","tags":null}"#),
-    })
-    .await;
-    let tags = client().all_tags(&fake.repository()).await.unwrap();
-    let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
-    assert_eq!(tags, ["a", "b", "c", "d"]);
-    assert_eq!(fake.seen().len(), 3);
-}
-
-#[tokio::test]
-async fn a_list_that_breaks_off_is_no_list() {
-    let broken = Fake::start(|seen| match seen.query.as_str() {
-        "" => answer(
-            200,
-            &[("Link", "</v2/acme/devbox/tags/list?last=b>; rel=next")],
-            r#"{"tags":["a"]}"#,
-        ),
-        _ => answer(500, &[], ""),
-    })
-    .await;
-    assert!(client().all_tags(&broken.repository()).await.is_err());
-    let elsewhere = Fake::start(|_| {
-        answer(
-            200,
-            &[("Link", "<https://elsewhere.example/x>; rel=next")],
-            r#"{"tags":["a"]}"#,
-        )
-    })
-    .await;
-    assert!(client().all_tags(&elsewhere.repository()).await.is_err());
-    for (status, code, listed) in [
-        (404, "NAME_UNKNOWN", true),
-        (404, "", false),
-        (401, "UNAUTHORIZED", false),
-    ] {
-        let fake = Fake::start(move |_| refuse(status, code)).await;
-        let tags = client().all_tags(&fake.repository()).await;
-        assert_eq!(tags.is_ok(), listed, "{status} {code}");
-    }
-}
 
 #[tokio::test]
 async fn whether_tags_can_be_deleted() {
@@ -141,5 +87,15 @@ async fn blobs_are_whole_missing_damaged_or_unknown() {
             assert_eq!(matches!(found, Found::Missing), missing, "{status} {found:?}");
             assert_eq!(matches!(found, Found::Unknown(_)), !missing, "{status} {found:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_asked_for_as_often_as_any_request() {
+    for (status, requests) in [(503, 3), (500, 3), (405, 1)] {
+        let fake = Fake::start(move |_| refuse(status, "X")).await;
+        let found = client().stored(&fake.repository(), digest()).await;
+        assert!(matches!(found, Found::Unknown(_)), "{found:?}");
+        assert_eq!(fake.lines().len(), requests, "{status}");
     }
 }
