@@ -1,12 +1,13 @@
 //! The executor's effects for real: buildx, smoke tests, the registry, the clock.
 
-use crate::buildx::{self, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry};
+use crate::buildx::{self, BuildOptions, BuildUpdate, LayoutIo, Limits, Retry as BuildRetry};
 use crate::config::Family;
 use crate::describe::{DescribeError, Page};
 use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ExitCode, ImageId};
 use crate::environment::Environment;
 use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
+use crate::failure::FailureKind;
 use crate::holder;
 use crate::inputs::{self, InputEntry, Request};
 use crate::plan::{SignStep, SmokeStep};
@@ -138,11 +139,11 @@ impl Effects for Real {
                 })
             }
             Err(failure) => Err(AttemptFailure {
-                again: match (failure.retry, &failure.class) {
-                    (BuildRetry::Transient, FailureClass::PushTransient) => Again::Push,
+                again: match (failure.retry, failure.kind) {
+                    (BuildRetry::Transient, FailureKind::Push) => Again::Push,
                     (BuildRetry::Transient, _) => Again::Transient,
                     (BuildRetry::WithoutCacheFrom, _) => Again::WithoutCacheFrom,
-                    (BuildRetry::Never, FailureClass::RunFailed { .. }) => Again::FailedRun,
+                    (BuildRetry::Never, FailureKind::RunFailed) => Again::FailedRun,
                     (BuildRetry::Never, _) => Again::Never,
                 },
                 exit_code: failure.exit_code(),

@@ -16,6 +16,7 @@ pub mod effects;
 pub mod environment;
 pub mod execute;
 pub mod facts;
+pub mod failure;
 pub mod gather;
 pub mod holder;
 pub mod init;

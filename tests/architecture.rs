@@ -13,6 +13,7 @@ use std::path::Path;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
+    ("failure", &[]),
     ("environment", &[]),
     ("process", &["environment"]),
     ("config", &["domain", "environment"]),
@@ -22,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("inputs", &["config", "digest_cache", "domain"]),
     (
         "versions",
-        &["clock", "config", "domain", "environment", "process"],
+        &["clock", "config", "domain", "environment", "failure", "process"],
     ),
     (
         "target",
@@ -32,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "credentials",
             "domain",
             "environment",
+            "failure",
             "process",
         ],
     ),
@@ -48,7 +50,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "buildx",
-        &["config", "domain", "environment", "facts", "plan", "process"],
+        &[
+            "config",
+            "domain",
+            "environment",
+            "facts",
+            "failure",
+            "inputs",
+            "plan",
+            "process",
+        ],
     ),
     (
         "smoke",
@@ -114,6 +125,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "domain",
             "environment",
             "execute",
+            "failure",
             "holder",
             "inputs",
             "plan",
@@ -158,7 +170,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Pure modules: what makes the planner pure may not even name the ways out.
-const PURE: &[&str] = &["domain", "facts", "plan", "record"];
+const PURE: &[&str] = &["domain", "facts", "failure", "plan", "record"];
 const WAYS_OUT: &[&str] = &[
     "std::fs",
     "std::net",
@@ -170,7 +182,13 @@ const WAYS_OUT: &[&str] = &[
     "SystemTime",
 ];
 
-const HARMLESS: &[&str] = &["std::env::consts", "std::process::ExitCode", "std::net::Ipv6Addr"];
+const HARMLESS: &[&str] = &[
+    "std::env::consts",
+    "std::process::ExitCode",
+    "std::net::Ipv6Addr",
+    "reqwest::StatusCode",
+    "reqwest::Error",
+];
 
 fn sources(path: &Path, found: &mut Vec<(std::path::PathBuf, String)>) {
     let mut entries: Vec<_> = std::fs::read_dir(path)

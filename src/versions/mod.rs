@@ -18,7 +18,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Class, VersionError};
+pub use error::VersionError;
 pub use fetch::Http;
 pub use lock::{Lock, LockError, Locked, Mismatch};
 pub use npmrc::Settings as NpmSettings;

@@ -1,7 +1,8 @@
 //! What is transient is tried again, as the family's policy says; nothing else is.
 
 use super::Context;
-use super::error::{Class, Failure};
+use super::error::Failure;
+use crate::failure::FailureClass;
 use std::time::Duration;
 
 /// The longest pause that a server may ask for.
@@ -24,7 +25,7 @@ where
             outcome = attempt() => outcome,
         };
         let failure = match outcome {
-            Err(failure) if failure.class == Class::Transient => failure,
+            Err(failure) if failure.rule.class == FailureClass::Transient => failure,
             settled => return (settled, number),
         };
         let Some(planned) = context.retry.pause_after(number) else {

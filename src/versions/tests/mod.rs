@@ -7,6 +7,7 @@ mod npm;
 mod npm_failures;
 mod npm_real;
 mod npmrc;
+mod recorded;
 mod units;
 
 use super::{Context, Notice, Resolved, VersionError, resolve};

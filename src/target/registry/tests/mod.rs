@@ -7,6 +7,7 @@ mod hub;
 mod live;
 mod presence;
 mod push;
+mod recorded;
 mod retry;
 mod tags;
 mod transfer;
