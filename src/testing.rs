@@ -4,6 +4,7 @@ pub(crate) mod faults;
 pub(crate) mod given;
 pub(crate) mod memory;
 pub(crate) mod recorded;
+pub(crate) mod tls;
 
 use crate::config::{Provenance, Sbom};
 use crate::domain::{IdentityTags, ImageId, Platform};

@@ -8,6 +8,9 @@ use crate::plan::BuildStep;
 /// Longest reason, in characters.
 const LONGEST: usize = 500;
 
+/// What the docker client ends with when it does not understand its command line.
+const MISUSED: i32 = 125;
+
 /// What is known of a build that did not end well.
 pub(super) struct Evidence<'a> {
     pub(super) step: &'a BuildStep,
@@ -32,7 +35,16 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> BuildFailure {
     let text = vertex
         .and_then(|vertex| vertex.error.clone())
         .or(said)
-        .or_else(|| progress.text().next_back().map(str::to_owned))
+        .or_else(|| {
+            // The client itself says first what it does not understand, and then how it is used.
+            let mut lines = progress.text();
+            let line = if evidence.exit_code == Some(MISUSED) {
+                lines.next()
+            } else {
+                lines.next_back()
+            };
+            line.map(str::to_owned)
+        })
         .unwrap_or_else(|| match evidence.exit_code {
             Some(code) => format!("buildx ended with exit code {code} and no word"),
             None => "buildx was killed".to_owned(),

@@ -297,3 +297,43 @@ fn a_missing_source_is_told_from_a_lost_cache() {
         (FailureKind::MissingSource, FailureClass::Permanent)
     );
 }
+
+#[test]
+fn what_is_not_known_is_shown_and_not_tried_again() {
+    let said: Vec<String> = (0..30).map(|line| format!("line {line}")).collect();
+    let mut progress = Progress::new(Redactor::default());
+    for line in &said {
+        progress.feed(line, &mut |_| {});
+    }
+    progress.feed(
+        "ERROR: failed to build: the moon is in the wrong quarter",
+        &mut |_| {},
+    );
+    let got = classify(&Evidence {
+        step: &build_step("localhost:5000/acme/tiny"),
+        progress: &progress,
+        exit_code: Some(1),
+        had_cache_from: true,
+        in_context: &|_| None,
+    });
+    assert_eq!(got.what(), (FailureKind::Unknown, FailureClass::Unknown));
+    assert_eq!((got.rule, got.retry), ("unknown", Retry::Never));
+    assert_eq!(got.reason, "the moon is in the wrong quarter");
+    assert_eq!(got.output.last().unwrap(), "line 29");
+    assert_eq!(got.output.len(), 19);
+    assert!(got.hints[0].contains("was not tried again"), "{got:?}");
+}
+
+#[test]
+fn status_code_and_request_are_kept_without_the_query() {
+    let text = "failed to push r/x:t: unexpected status from PATCH request to http://r/v2/x/blobs/uploads/1?_state=s3cret: 503 Busy";
+    let got = failure("exporting to image", text, "", "");
+    assert_eq!(got.status, Some(503));
+    assert_eq!(
+        got.request.as_deref(),
+        Some("PATCH http://r/v2/x/blobs/uploads/1")
+    );
+    assert!(!format!("{got:?}").contains("s3cret"), "{got:?}");
+    let got = failure("exporting to image", "failed to push r/x:t: denied: no", "", "");
+    assert_eq!((got.code, got.status), (Some("DENIED"), None));
+}

@@ -43,15 +43,13 @@ pub fn request(text: &str) -> Option<String> {
 /// The error code of a registry, as `BuildKit` writes it: `toomanyrequests: slow down`, `manifest unknown: …`.
 #[must_use]
 pub fn code(text: &str) -> Option<&'static str> {
-    let mut rest = text;
-    while let Some((part, behind)) = rest.split_once(": ") {
+    let parts: Vec<&str> = text.split(": ").collect();
+    // One word alone is not taken for a code.
+    let parts = if parts.len() > 1 { parts } else { Vec::new() };
+    parts.iter().find_map(|part| {
         let part = part.trim().replace(' ', "_").to_uppercase();
-        if let Some(code) = CODES.iter().find(|code| **code == part) {
-            return Some(code);
-        }
-        rest = behind;
-    }
-    None
+        CODES.iter().find(|code| **code == part).copied()
+    })
 }
 
 /// The HTTP status in a text: `401 Unauthorized`, `status: 500`, `status code 503`.
@@ -156,6 +154,7 @@ mod tests {
             ),
             ("failed to push r/x:t: unknown: unknown error", Some("UNKNOWN")),
             ("r/x:t: manifest unknown: nothing here", Some("MANIFEST_UNKNOWN")),
+            ("failed to push r/x:t: unauthorized", Some("UNAUTHORIZED")),
             ("push access denied, repository does not exist", None),
             ("denied", None),
         ] {

@@ -4,8 +4,8 @@ use super::engine::{Engine, Line};
 use super::scene::Scene;
 use crate::testing::faults::{Does, Faults};
 use crate::testing::recorded::Recorded;
+use crate::testing::tls::Tls;
 use crate::testing::{TestRegistry, witness, write};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const PLAIN: &str = "FROM scratch\nCOPY unique /unique\n";
@@ -133,106 +133,11 @@ fn token(status: u16, headers: &'static str, body: &'static str) -> Faults {
     faults
 }
 
-/// A TLS server whose certificate nobody trusts, valid between two days.
-struct Tls {
-    server: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Tls {
-    #[expect(clippy::disallowed_methods, reason = "not one of the program's own children")]
-    fn start(from: &str, to: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let openssl = |args: &[&str]| {
-            let said = witness("openssl", args, &[]);
-            assert!(!said.contains("rror:"), "{said}");
-        };
-        let (key, request, certificate) = (path("key.pem"), path("request.pem"), path("certificate.pem"));
-        let subject = ["-subj", "/CN=registry.test"];
-        openssl(
-            &[
-                &[
-                    "req", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &request,
-                ][..],
-                &subject[..],
-            ]
-            .concat(),
-        );
-        let settings = format!(
-            "[ca]\ndefault_ca = test\n[test]\ndatabase = {}\nserial = {}\nnew_certs_dir = {}\ndefault_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n[names]\nsubjectAltName = IP:0.0.0.0\n",
-            path("index"),
-            path("serial"),
-            folder.path().display()
-        );
-        write(&folder.path().join("ca.cnf"), settings, false);
-        write(&folder.path().join("index"), "", false);
-        write(&folder.path().join("serial"), "01\n", false);
-        let settings = path("ca.cnf");
-        openssl(&[
-            "ca",
-            "-batch",
-            "-selfsign",
-            "-config",
-            &settings,
-            "-extensions",
-            "names",
-            "-keyfile",
-            &key,
-            "-in",
-            &request,
-            "-out",
-            &certificate,
-            "-startdate",
-            from,
-            "-enddate",
-            to,
-        ]);
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let server = Command::new("openssl")
-            .args(["s_server", "-quiet", "-www", "-accept", &port.to_string()])
-            .args(["-key", &key, "-cert", &certificate])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self {
-            server,
-            port,
-            _folder: folder,
-        }
-    }
-
-    fn host(&self) -> String {
-        format!("0.0.0.0:{}", self.port)
-    }
-}
-
-impl Drop for Tls {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
 async fn base(name: &str, about: &str) -> Recorded {
     let registry = TestRegistry::start();
-    // A base that no engine has: pushed by another builder would be best, so its bytes are the registry's alone.
-    let source = Scene::new(registry.address(), PLAIN);
-    let pushed = source.run("the base").await;
-    assert_eq!(pushed.exit(), Some(0), "{}", pushed.text());
-    let reference = source.step.repository.with_tag(&source.step.staging);
-    let digest = witness("crane", &["digest", "--platform", "linux/amd64", &reference], &[]);
-    let digest = digest.trim().to_owned();
+    // No engine has it: what one has read once, it does not ask for again.
+    let reference = format!("{}/build/tiny:base", registry.address());
+    let digest = unheard_of(&reference);
     let reads = |part: &'static str, does: Does| {
         Faults::start(Some(registry.address()), move |method, path| {
             if matches!(method, "GET" | "HEAD") && path.contains(part) {
@@ -260,7 +165,11 @@ async fn base(name: &str, about: &str) -> Recorded {
             r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{},"layers":[]}"#,
         ),
         "base-layer-503" | "base-layer-404" | "base-layer-damaged" => {
-            forget(&source, &reference);
+            let manifest: serde_json::Value =
+                serde_json::from_str(&witness("crane", &["manifest", &reference], &[])).unwrap();
+            let layer = manifest["layers"][0]["digest"].as_str().unwrap().to_owned();
+            let size = manifest["layers"][0]["size"].as_u64().unwrap();
+            let other: &'static str = String::leak("x".repeat(usize::try_from(size).unwrap()));
             let does = match name {
                 "base-layer-503" => Does::Answer(503, "", "busy"),
                 "base-layer-404" => Does::Answer(
@@ -268,13 +177,9 @@ async fn base(name: &str, about: &str) -> Recorded {
                     JSON,
                     r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}"#,
                 ),
-                _ => Does::Answer(
-                    200,
-                    "Content-Type: application/octet-stream\r\n",
-                    "these are not the bytes",
-                ),
+                _ => Does::Answer(200, "Content-Type: application/octet-stream\r\n", other),
             };
-            reads("/blobs/", does)
+            reads(String::leak(format!("/blobs/{layer}")), does)
         }
         "base-token-500" => token(500, "", "the token server is away"),
         _ => Faults::start(Some(registry.address()), |_, _| Does::Pass),
@@ -288,8 +193,7 @@ async fn base(name: &str, about: &str) -> Recorded {
         "base-wrong-digest" | "base-layer-503" | "base-layer-404" | "base-layer-damaged" => {
             format!("{host}/build/tiny@{digest}")
         }
-        // In a repository that nobody has: what the engine has read once, it does not ask for again.
-        _ => format!("{host}/build/tiny:{}", source.step.staging),
+        _ => format!("{host}/build/tiny:base"),
     };
     let dockerfile = match name {
         "base-platform" => {
@@ -304,10 +208,48 @@ async fn base(name: &str, about: &str) -> Recorded {
     scene.run(about).await
 }
 
+/// Puts an image there that no engine has ever seen; its digest.
+fn unheard_of(reference: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let words: Vec<String> = (0..200)
+        .map(|_| format!("{:?}", tempfile::tempdir().unwrap()))
+        .collect();
+    write(&folder.path().join("file"), words.join("\n"), false);
+    let (layer, root) = (path("layer.tar"), folder.path().display().to_string());
+    witness("tar", &["-C", &root, "-cf", &layer, "file"], &[]);
+    witness(
+        "crane",
+        &[
+            "append",
+            "--oci-empty-base",
+            "--new_layer",
+            &layer,
+            "--new_tag",
+            reference,
+        ],
+        &[],
+    );
+    witness(
+        "crane",
+        &[
+            "mutate",
+            "--set-platform",
+            "linux/amd64",
+            "--tag",
+            reference,
+            reference,
+        ],
+        &[],
+    );
+    let digest = witness("crane", &["digest", reference], &[]).trim().to_owned();
+    assert!(digest.starts_with("sha256:"), "{digest}");
+    digest
+}
+
 /// Takes an image and its layers out of the engine.
 fn forget(scene: &Scene, reference: &str) {
     witness("docker", &["image", "rm", reference], &[]);
-    let _ = scene;
     let usage = witness("docker", &["buildx", "du", "--verbose"], &[]);
     for record in usage
         .split("\n\n")
@@ -434,7 +376,7 @@ async fn engine(name: &str, about: &str) -> Recorded {
         "disk-full-context" | "disk-full-layer" => {
             let engine = Engine::start("48m");
             let mut scene = Scene::with_busybox(registry.address(), "COPY large /large");
-            let mebibytes = if name == "disk-full-context" { 96 } else { 20 };
+            let mebibytes = if name == "disk-full-context" { 96 } else { 30 };
             write(
                 &scene.context().join("large"),
                 vec![7; mebibytes * 1024 * 1024],

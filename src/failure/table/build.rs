@@ -14,6 +14,23 @@ const RUN_FAILED: Sign = Sign::Says(&["did not complete successfully"]);
 /// Reading a layer when it is needed: of the cache, or of a base.
 const BROKEN_LAYER: Sign = Sign::Says(&["httpreadseeker", "failed to copy:", "content digest sha256:"]);
 
+/// What was read is not what its digest names.
+const DAMAGED: Sign = Sign::Says(&[
+    "unexpected commit digest",
+    "failed size validation",
+    "unexpected digest",
+    "unexpected content digest",
+]);
+
+const PASSING_OR_LIMITED: &[(u16, u16)] = &[
+    (408, 408),
+    (425, 425),
+    (429, 429),
+    (499, 500),
+    (502, 504),
+    (506, 599),
+];
+
 const CHECKSUM: Sign = Sign::Says(&["failed to calculate checksum"]);
 
 const DENIED: Sign = Sign::Says(&[
@@ -24,6 +41,8 @@ const DENIED: Sign = Sign::Says(&[
     "forbidden",
     "insufficient_scope",
 ]);
+
+const LIMITED: Sign = Sign::Says(&["toomanyrequests", "too many requests", "rate limit"]);
 
 const CERTIFICATE: Sign = Sign::Says(&["x509:", "certificate"]);
 const CERTIFICATE_DATE: Sign = Sign::Says(&["certificate has expired or is not yet valid"]);
@@ -153,10 +172,30 @@ pub(super) const RULES: &[Rule] = &[
         class: FailureClass::Permanent,
         mend: MEND_DISK,
     },
+    // A push that fails while it writes a layer says `failed to copy:` too.
+    Rule {
+        name: "cache-layer-in-push",
+        at: &[Push],
+        signs: &[
+            Sign::CacheRead,
+            Sign::Says(&["httpreadseeker", "content digest sha256:"]),
+        ],
+        kind: FailureKind::CacheBroken,
+        class: FailureClass::Transient,
+        mend: "it is built once more at once, without `--cache-from`",
+    },
     Rule {
         name: "cache-layer",
-        at: ANYWHERE,
+        at: &[Layout, Base, Copy, Run, Step, Buildx],
         signs: &[Sign::CacheRead, BROKEN_LAYER],
+        kind: FailureKind::CacheBroken,
+        class: FailureClass::Transient,
+        mend: "it is built once more at once, without `--cache-from`",
+    },
+    Rule {
+        name: "cache-layer-damaged",
+        at: &[Copy, Run, Step],
+        signs: &[Sign::CacheRead, DAMAGED],
         kind: FailureKind::CacheBroken,
         class: FailureClass::Transient,
         mend: "it is built once more at once, without `--cache-from`",
@@ -211,7 +250,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "push-child-unseen",
         at: &[Push],
-        signs: &[Sign::Code(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"])],
+        signs: &[Sign::Says(&["blob unknown"])],
         kind: FailureKind::Push,
         class: FailureClass::Transient,
         mend: "",
@@ -296,17 +335,43 @@ pub(super) const RULES: &[Rule] = &[
         class: FailureClass::Permanent,
         mend: "",
     },
+    // A layer of the base itself, read when a step needs it.
+    Rule {
+        name: "base-layer-busy",
+        at: &[Copy, Run, Step],
+        signs: &[BROKEN_LAYER, Sign::Status(PASSING_OR_LIMITED)],
+        kind: FailureKind::Base,
+        class: FailureClass::Transient,
+        mend: "",
+    },
+    Rule {
+        name: "base-layer-line",
+        at: &[Base, Copy, Run, Step],
+        signs: &[BROKEN_LAYER, Sign::Says(PASSING)],
+        kind: FailureKind::Base,
+        class: FailureClass::Transient,
+        mend: "",
+    },
+    Rule {
+        name: "base-layer",
+        at: &[Base, Copy, Run, Step],
+        signs: &[BROKEN_LAYER],
+        kind: FailureKind::Base,
+        class: FailureClass::Permanent,
+        mend: MEND_BASE,
+    },
+    Rule {
+        name: "base-damaged",
+        at: &[Base, Copy, Run, Step],
+        signs: &[DAMAGED],
+        kind: FailureKind::Base,
+        class: FailureClass::Permanent,
+        mend: "the registry, or a mirror or proxy before it, gives other bytes than the digest names: push the base anew, or take another mirror",
+    },
     Rule {
         name: "add-busy",
         at: &[Copy],
-        signs: &[Sign::Status(&[
-            (408, 408),
-            (425, 425),
-            (429, 429),
-            (499, 500),
-            (502, 504),
-            (506, 599),
-        ])],
+        signs: &[Sign::Status(PASSING_OR_LIMITED)],
         kind: FailureKind::MissingSource,
         class: FailureClass::Transient,
         mend: "",
@@ -430,26 +495,20 @@ pub(super) const RULES: &[Rule] = &[
         mend: MEND_PLAIN,
     },
     Rule {
+        name: "base-rate-limit-in-words",
+        at: &[Base],
+        signs: &[LIMITED],
+        kind: FailureKind::Base,
+        class: FailureClass::Transient,
+        mend: MEND_LIMIT,
+    },
+    Rule {
         name: "base-line",
         at: &[Base],
         signs: &[Sign::Says(PASSING)],
         kind: FailureKind::Base,
         class: FailureClass::Transient,
         mend: "",
-    },
-    Rule {
-        name: "base-damaged",
-        at: &[Base],
-        signs: &[Sign::Says(&[
-            "unexpected commit digest",
-            "failed size validation",
-            "failed precondition",
-            "unexpected digest",
-            "unexpected content digest",
-        ])],
-        kind: FailureKind::Base,
-        class: FailureClass::Permanent,
-        mend: "the registry, or a mirror or proxy before it, gives other bytes than the digest names: push the base anew, or take another mirror",
     },
     Rule {
         name: "base-denied",
@@ -526,6 +585,14 @@ pub(super) const RULES: &[Rule] = &[
         mend: "",
     },
     Rule {
+        name: "push-rate-limit-in-words",
+        at: &[Push],
+        signs: &[LIMITED],
+        kind: FailureKind::Push,
+        class: FailureClass::Transient,
+        mend: MEND_LIMIT,
+    },
+    Rule {
         name: "push-line",
         at: &[Push],
         signs: &[Sign::Says(PASSING)],
@@ -539,6 +606,7 @@ pub(super) const RULES: &[Rule] = &[
         signs: &[Sign::Says(&[
             "name unknown",
             "name_unknown",
+            "not known to registry",
             "not found",
             "bad request",
             "method not allowed",
@@ -563,6 +631,9 @@ pub(super) const RULES: &[Rule] = &[
             "unknown instruction",
             "failed to read dockerfile",
             "could not be found",
+            "invalid stage index",
+            "dockerfile cannot be empty",
+            "unable to prepare context",
             "unknown flag",
             "failed to parse",
             "invalid reference",
@@ -578,23 +649,6 @@ pub(super) const RULES: &[Rule] = &[
         class: FailureClass::Permanent,
         mend: MEND_DOCKERFILE,
     },
-    // A layer of the base itself, read when a step needs it.
-    Rule {
-        name: "base-layer-line",
-        at: &[Base, Copy, Run, Step],
-        signs: &[BROKEN_LAYER, Sign::Says(PASSING)],
-        kind: FailureKind::Base,
-        class: FailureClass::Transient,
-        mend: "",
-    },
-    Rule {
-        name: "base-layer",
-        at: &[Base, Copy, Run, Step],
-        signs: &[BROKEN_LAYER],
-        kind: FailureKind::Base,
-        class: FailureClass::Permanent,
-        mend: MEND_BASE,
-    },
     Rule {
         name: "add-line",
         at: &[Copy],
@@ -607,14 +661,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "cache-export-busy",
         at: &[CacheExport],
-        signs: &[Sign::Status(&[
-            (408, 408),
-            (425, 425),
-            (429, 429),
-            (499, 500),
-            (502, 504),
-            (506, 599),
-        ])],
+        signs: &[Sign::Status(PASSING_OR_LIMITED)],
         kind: FailureKind::CacheExport,
         class: FailureClass::Transient,
         mend: "",

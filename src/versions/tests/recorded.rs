@@ -6,6 +6,7 @@ use crate::failure::FailureClass::{self, Permanent, Transient};
 use crate::process::{self, Ended};
 use crate::testing::faults::{Does, Faults};
 use crate::testing::recorded::{self, Recorded};
+use crate::testing::tls::Tls;
 use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
@@ -45,14 +46,21 @@ const CASES: &[Case] = &[
     case("429", "the server answers 429", "version-rate-limit", Transient, Some(429), "limits the rate"),
     case("500", "the server answers 500", "version-busy", Transient, Some(500), "--set TOOL"),
     case("503", "the server answers 503", "version-busy", Transient, Some(503), "--set TOOL"),
-    case("html", "the server answers with an HTML page", "git-no-repository", Permanent, None, "private repository"),
+    // To git it is a repository without refs.
+    case("html", "the server answers with an HTML page", "git-no-ref", Permanent, None, "40 hex digits"),
     case("reset", "the server resets the connection", "git-line", Transient, None, "--set TOOL"),
     case("refused", "nobody listens", "git-line", Transient, None, "--set TOOL"),
     case("no-tls", "TLS is wanted of a server that speaks none", "git-tls", Permanent, None, "TLS"),
+    case("certificate", "the server's certificate is of no known authority", "git-certificate", Permanent, None, "http.sslCAInfo"),
+    case("option", "an address that looks like an option", "git-no-repository", Permanent, None, "private repository"),
     case("no-folder", "a folder that is not there", "git-no-repository", Permanent, None, "private repository"),
     case("no-ref", "a ref that the repository has not", "git-no-ref", Permanent, None, "40 hex digits"),
     case("name", "a name that is in no DNS", "git-line", Transient, None, "--set TOOL"),
 ];
+
+fn untrusted() -> Tls {
+    Tls::start("20200101000000Z", "20400101000000Z")
+}
 
 async fn make(case: &Case) -> Recorded {
     let world = World::new("", &[]);
@@ -68,12 +76,15 @@ async fn make(case: &Case) -> Recorded {
         "reset" => Faults::start(None, |_, _| Does::Reset),
         _ => Faults::start(None, |_, _| Does::Pass),
     };
+    let mut tls = None;
     let url = match case.name {
         "401-credentials" => format!("http://me:hunter22@{}/acme/toolkit", faults.address()),
         "refused" => "http://localhost:1/acme/toolkit".to_owned(),
         "name" => "http://git.invalid/acme/toolkit".to_owned(),
         "no-tls" => format!("https://{}/acme/toolkit", faults.address()),
         "no-folder" => "missing.git".to_owned(),
+        "option" => "--upload-pack=touch owned".to_owned(),
+        "certificate" => format!("https://{}/acme/toolkit", tls.insert(untrusted()).host()),
         "no-ref" => {
             let init = process::Command::new("git")
                 .args(["init", "-q", "--bare", "there.git"])
@@ -98,6 +109,10 @@ async fn make(case: &Case) -> Recorded {
         (faults.address(), "git.test"),
         (format!("localhost port {}", faults.port()), "git.test port 80"),
         (world.root().display().to_string(), "/family"),
+        (
+            tls.as_ref().map_or_else(|| "no host".to_owned(), Tls::host),
+            "git.test",
+        ),
     ])
 }
 
@@ -131,8 +146,8 @@ fn recorded_answers_of_git_are_classified() {
 async fn failures_of_git_recorded_anew() {
     let versions = recorded::versions_of(&["git"]);
     for case in CASES {
-        // What a machine's resolver says is its own affair.
-        if case.name == "name" && !recorded::recording() {
+        // What a machine's resolver says is its own affair, and not every machine has openssl.
+        if matches!(case.name, "name" | "certificate") && !recorded::recording() {
             continue;
         }
         let mut recorded = make(case).await;
