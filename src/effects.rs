@@ -1,7 +1,7 @@
 //! The executor's effects for real: buildx, smoke tests, the registry, the clock.
 
 use crate::buildx::{
-    self, BuildFailure, BuildOptions, BuildUpdate, FailureClass, LayoutIo, Limits, Retry as BuildRetry,
+    self, BuildFailure, BuildOptions, BuildUpdate, LayoutIo, Limits, Retry as BuildRetry,
 };
 use crate::config::Family;
 use crate::describe::{DescribeError, Page};
@@ -10,6 +10,7 @@ use crate::domain::{Digest, ExitCode, ImageId};
 use crate::engine::{Doing, Room, Unexplained};
 use crate::environment::Environment;
 use crate::execute::{Again, AttemptFailure, BuildAttempt, Built, Effects, TestFailure, Told};
+use crate::failure::FailureKind;
 use crate::holder;
 use crate::inputs::{self, InputEntry, Request};
 use crate::pace::Pace;
@@ -304,15 +305,15 @@ impl Real {
         began: Instant,
         cancel: &CancellationToken,
     ) -> AttemptFailure {
-        let again = match (failure.retry, &failure.class) {
-            (BuildRetry::Transient, FailureClass::PushTransient) => Again::Push,
+        let again = match (failure.retry, failure.kind) {
+            (BuildRetry::Transient, FailureKind::Push) => Again::Push,
             (BuildRetry::Transient, _) => Again::Transient,
             (BuildRetry::WithoutCacheFrom, _) => Again::WithoutCacheFrom,
-            (BuildRetry::Never, FailureClass::RunFailed { .. }) => Again::FailedRun,
+            (BuildRetry::Never, FailureKind::RunFailed) => Again::FailedRun,
             (BuildRetry::Never, _) => Again::Never,
         };
         // An interrupt that nobody sent to this program: it was the engine that ended the build.
-        let interrupted = failure.class == FailureClass::Cancelled;
+        let interrupted = failure.kind == FailureKind::Cancelled;
         let exit_code = if interrupted {
             ExitCode::Failed
         } else {
@@ -326,8 +327,8 @@ impl Real {
             hints: failure.hints,
         };
         let of_sources = matches!(
-            failure.class,
-            FailureClass::Frontend | FailureClass::MissingSecret
+            failure.kind,
+            FailureKind::Frontend | FailureKind::MissingSecret
         );
         if of_sources || cancel.is_cancelled() {
             return told;
@@ -337,7 +338,7 @@ impl Real {
             began,
             reason: told.reason,
             hints: told.hints,
-            says_full: failure.class == FailureClass::DiskFull,
+            says_full: failure.kind == FailureKind::DiskFull,
         };
         let cause = cause.explain(&self.room, &self.environment, cancel).await;
         AttemptFailure {

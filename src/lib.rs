@@ -17,6 +17,7 @@ pub mod engine;
 pub mod environment;
 pub mod execute;
 pub mod facts;
+pub mod failure;
 pub mod gather;
 pub mod holder;
 pub mod init;

@@ -1,7 +1,10 @@
 //! What tests of several modules share: build steps, and parts of the real world that a test has for itself.
 
+pub(crate) mod faults;
 pub(crate) mod given;
 pub(crate) mod memory;
+pub(crate) mod recorded;
+pub(crate) mod tls;
 
 use crate::config::{Provenance, Sbom};
 use crate::domain::{IdentityTags, ImageId, Platform};

@@ -13,6 +13,7 @@ use std::path::Path;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
+    ("failure", &[]),
     ("environment", &[]),
     ("process", &["environment"]),
     ("config", &["domain", "environment"]),
@@ -23,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pace", &["clock", "config", "domain"]),
     (
         "versions",
-        &["clock", "config", "domain", "environment", "pace", "process"],
+        &["clock", "config", "domain", "environment", "failure", "pace", "process"],
     ),
     (
         "target",
@@ -33,6 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "credentials",
             "domain",
             "environment",
+            "failure",
             "pace",
             "process",
         ],
@@ -62,7 +64,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "buildx",
-        &["config", "domain", "environment", "facts", "plan", "process"],
+        &[
+            "config",
+            "domain",
+            "environment",
+            "facts",
+            "failure",
+            "inputs",
+            "plan",
+            "process",
+        ],
     ),
     (
         "smoke",
@@ -130,6 +141,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "environment",
             "execute",
+            "failure",
             "holder",
             "inputs",
             "pace",
@@ -178,7 +190,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Pure modules: what makes the planner pure may not even name the ways out.
-const PURE: &[&str] = &["domain", "facts", "plan", "record"];
+const PURE: &[&str] = &["domain", "facts", "failure", "plan", "record"];
 const WAYS_OUT: &[&str] = &[
     "std::fs",
     "std::net",
@@ -190,7 +202,13 @@ const WAYS_OUT: &[&str] = &[
     "SystemTime",
 ];
 
-const HARMLESS: &[&str] = &["std::env::consts", "std::process::ExitCode", "std::net::Ipv6Addr"];
+const HARMLESS: &[&str] = &[
+    "std::env::consts",
+    "std::process::ExitCode",
+    "std::net::Ipv6Addr",
+    "reqwest::StatusCode",
+    "reqwest::Error",
+];
 
 fn sources(path: &Path, found: &mut Vec<(std::path::PathBuf, String)>) {
     let mut entries: Vec<_> = std::fs::read_dir(path)

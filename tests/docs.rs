@@ -11,6 +11,7 @@ use clap::{Arg, Command, CommandFactory as _};
 use serde_json::Value;
 use splitbase::cli::args::Cli;
 use splitbase::domain::ExitCode;
+use splitbase::failure::{Place, Rule, Sign, Source};
 use splitbase::plan::Plan;
 use splitbase::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,6 +144,131 @@ fn row(arg: &Arg) -> String {
 fn the_reference_of_the_command_line_is_what_the_program_understands() {
     let path = "docs/reference/cli.md";
     let rendered = command_line();
+    if std::env::var_os("SPLITBASE_UPDATE_DOCS").is_some() {
+        std::fs::write(root().join(path), &rendered).unwrap();
+    }
+    assert!(
+        read(path) == rendered,
+        "`{path}` is out of step: SPLITBASE_UPDATE_DOCS=1 cargo test --test docs"
+    );
+}
+
+// --------------------------------------------------------------------------------------------- the table of failures
+
+const FAILURES: &str = "# Failures
+
+What each failure means: rendered from the table in `src/failure/table/` by `SPLITBASE_UPDATE_DOCS=1 cargo test --test docs`. Requests to registries, builds by buildx and \
+sources of versions go through this one table; the first line that fits decides. Why it is so: [one table of failures](../decisions/failures.md).
+
+- *transient*: tried again as [`[retry]`](variants-toml.md) says. A layer of an imported cache that cannot be read is the exception: the image is built once more at once, without that cache.
+- *permanent*: not tried again. A failed `RUN` is only if `[retry] build` says so.
+- *unknown*: what no line knows. Not tried again; the last lines of what was said are shown.
+
+A status counts where an answer or a text has one, whatever words stand beside it. Texts are looked for in lower case. Queries are cut from URLs, wherever one is shown: they carry upload state and signatures.
+
+`tests/recorded/` holds what the real programs said at each of these failures, with their versions. `scripts/record-failures` brings them about anew, on a real engine, behind a server that fails; each run of the tests does so for one of each class.
+";
+
+/// The table of failures, as the program has it.
+fn failures() -> String {
+    let parts = ["Requests to a registry", "Builds", "Sources of versions"];
+    let mut lists: Vec<&[&str]> = Vec::new();
+    let mut page = FAILURES.to_owned();
+    for title in parts {
+        let _ = write!(
+            page,
+            "\n## {title}\n\n| rule | where | what is seen | class | what to do |\n| --- | --- | --- | --- | --- |\n"
+        );
+        let part_of = |rule: &Rule| match rule.at[0] {
+            Place::RegistryRead | Place::RegistryWrite => parts[0],
+            Place::NpmDocument | Place::NpmTarball | Place::GitRefs | Place::Command | Place::Version => {
+                parts[2]
+            }
+            _ => parts[1],
+        };
+        for rule in splitbase::failure::rules().filter(|rule| part_of(rule) == title) {
+            let places = if rule.at.len() > 5 && title == parts[1] {
+                "anywhere in a build".to_owned()
+            } else {
+                let words: Vec<&str> = rule.at.iter().map(|place| place.word()).collect();
+                words.join("; ")
+            };
+            let signs: Vec<String> = rule.signs.iter().map(|sign| seen(sign, &mut lists)).collect();
+            let signs = if signs.is_empty() {
+                "any".to_owned()
+            } else {
+                signs.join(", **and** ")
+            };
+            let _ = writeln!(
+                page,
+                "| {} | {places} | {} | {} | {} |",
+                rule.name,
+                signs.replace('|', "\\|"),
+                rule.class.word(),
+                rule.mend
+            );
+        }
+    }
+    page.push_str("\n## Lists of texts\n");
+    for (index, list) in lists.iter().enumerate() {
+        let texts: Vec<String> = list.iter().map(|text| format!("`{text}`")).collect();
+        let _ = write!(page, "\n{}. {}", index + 1, texts.join(", "));
+    }
+    page.push('\n');
+    page
+}
+
+/// What a sign is in words; long lists of texts go to the end of the page.
+fn seen(sign: &Sign, lists: &mut Vec<&'static [&'static str]>) -> String {
+    let mut texts = |list: &'static [&'static str]| {
+        if list.len() < 9 {
+            let quoted: Vec<String> = list.iter().map(|text| format!("`{}`", text.trim())).collect();
+            return quoted.join(" or ");
+        }
+        let at = lists.iter().position(|known| *known == list).unwrap_or_else(|| {
+            lists.push(list);
+            lists.len() - 1
+        });
+        format!("any of [list {}](#lists-of-texts)", at + 1)
+    };
+    match sign {
+        Sign::Status(ranges) => {
+            let shown: Vec<String> = ranges
+                .iter()
+                .map(|(from, to)| {
+                    if from == to {
+                        from.to_string()
+                    } else {
+                        format!("{from}–{to}")
+                    }
+                })
+                .collect();
+            format!("status {}", shown.join(", "))
+        }
+        Sign::Code(codes) => format!("code {}", texts(codes)),
+        Sign::Trouble(troubles) => {
+            let words: Vec<&str> = troubles.iter().map(|trouble| trouble.word()).collect();
+            words.join("; ")
+        }
+        Sign::Exit(code) => format!("exit code {code}"),
+        Sign::Is(text) => format!("it says just `{text}`"),
+        Sign::Says(list) => format!("it says {}", texts(list)),
+        Sign::Logs(list) => format!("it, or its log, says {}", texts(list)),
+        Sign::CacheRead => "cache was imported".to_owned(),
+        Sign::Source(source) => match source {
+            Source::Unnamed => "the text names no path",
+            Source::OtherImage => "the source is of another stage or image",
+            Source::There => "the source is in the context, and no ignore file keeps it out",
+            Source::NotSeen => "the source is not in the context",
+        }
+        .to_owned(),
+    }
+}
+
+#[test]
+fn the_reference_of_failures_is_the_table() {
+    let path = "docs/reference/failures.md";
+    let rendered = failures();
     if std::env::var_os("SPLITBASE_UPDATE_DOCS").is_some() {
         std::fs::write(root().join(path), &rendered).unwrap();
     }

@@ -3,11 +3,13 @@
 use super::agents;
 use super::classify::{Evidence, classify};
 use super::command::{BuildIo, LayoutIo, command};
-use super::failure::{BuildFailure, FailureClass};
+use super::failure::BuildFailure;
 use super::progress::{BuildUpdate, Phase, Progress, StepRun};
 use super::secrets;
 use crate::domain::Digest;
 use crate::environment::Environment;
+use crate::failure::{Place, Symptom, Trouble};
+use crate::inputs::Dockerignore;
 use crate::plan::BuildStep;
 use crate::process::{self, Ended};
 use std::convert::Infallible;
@@ -116,12 +118,12 @@ pub async fn build(
     on_progress: impl FnMut(BuildUpdate<'_>) + Send,
 ) -> Result<Built, BuildFailure> {
     let secrets = secrets::resolve(&step.secrets, options.root, options.environment).map_err(|error| {
-        let mut failure = BuildFailure::new(FailureClass::MissingSecret, error.to_string());
+        let mut failure = troubled(Place::Buildx, Trouble::Absent, error.to_string());
         failure.hints.clone_from(&error.hints);
         failure
     })?;
     agents::agents_are_there(&step.ssh, options.root, options.environment).map_err(|error| {
-        let mut failure = BuildFailure::new(FailureClass::MissingSecret, error.to_string());
+        let mut failure = troubled(Place::Buildx, Trouble::Absent, error.to_string());
         failure.hints.clone_from(&error.hints);
         failure
     })?;
@@ -129,9 +131,7 @@ pub async fn build(
     let folder = tempfile::Builder::new()
         .prefix("splitbase-build-")
         .tempdir()
-        .map_err(|error| {
-            BuildFailure::new(FailureClass::Unknown, format!("make a temporary folder: {error}"))
-        })?;
+        .map_err(|error| said(format!("make a temporary folder: {error}")))?;
     let metadata_file = folder.path().join("metadata.json");
     let io = BuildIo {
         root: options.root,
@@ -173,10 +173,7 @@ pub async fn build(
         never = watch(&state, options.limits, &stop) => match never {},
     };
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let ended = ended.map_err(|error| {
-        BuildFailure::new(FailureClass::EngineLost, error.to_string())
-            .with_hint("install the docker client and its buildx plugin")
-    })?;
+    let ended = ended.map_err(|error| troubled(Place::Buildx, Trouble::NoProgram, error.to_string()))?;
     outcome(
         step,
         options,
@@ -212,61 +209,43 @@ async fn outcome(
                 .iter()
                 .find(|text| text.starts_with(WRONG_PLATFORM))
             {
-                return Err(
-                    BuildFailure::new(FailureClass::BadBase, warning.clone()).with_hint(
-                        "a base that is not there for the platform makes an image that does not run on it",
-                    ),
-                );
+                let symptom = Symptom {
+                    text: warning,
+                    ..Symptom::at(Place::Base)
+                };
+                return Err(BuildFailure::of(&symptom, warning.clone()));
             }
             let wrapper = from_metadata(metadata_file)
                 .await
                 .or_else(|| progress.wrapper())
                 .ok_or_else(|| {
-                    BuildFailure::new(
-                        FailureClass::Unknown,
-                        "buildx ended well, but told no digest of what it pushed",
-                    )
-                    .with_output_of(&progress)
+                    said("buildx ended well, but told no digest of what it pushed").with_output_of(&progress)
                 })?;
             Ok(built(&progress, wrapper))
         }
-        (_, _) if cancel.is_cancelled() => Err(BuildFailure::new(
-            FailureClass::Cancelled,
-            "the build was interrupted",
-        )),
+        (_, _) if cancel.is_cancelled() => Err(interrupted()),
         (_, Some(Stalled::Cache(limit))) => {
             let limit = crate::domain::Duration(limit);
             let why =
                 format!("the build cache was not exported: nothing moved for {limit}, so it was given up");
-            good_without_cache(&progress, why.clone())
-                .ok_or_else(|| BuildFailure::new(FailureClass::Unknown, why).with_output_of(&progress))
+            good_without_cache(&progress, why.clone()).ok_or_else(|| said(why).with_output_of(&progress))
         }
         (_, Some(Stalled::Push(limit))) => {
             let limit = crate::domain::Duration(limit);
             let reference = step.repository.with_tag(&step.staging);
-            Err(BuildFailure::new(
-                FailureClass::PushTransient,
-                format!("push `{reference}`: nothing moved for {limit}"),
-            )
-            .with_output_of(&progress))
+            let reason = format!("push `{reference}`: nothing moved for {limit}");
+            Err(troubled(Place::Push, Trouble::TimedOut, reason).with_output_of(&progress))
         }
         (Ended::TimedOut, None) => {
             let limit = step.timeout.unwrap_or(crate::domain::Duration::from_secs(0));
             let why = format!("the build cache was not exported: the build's {limit} were over");
             good_without_cache(&progress, why).ok_or_else(|| {
                 let stage = progress.last_stage().unwrap_or("its start");
-                BuildFailure::new(
-                    FailureClass::TimedOut,
-                    format!("the build took longer than {limit}; it was at `{stage}`"),
-                )
-                .with_hint("raise `timeout` in `[build]` if it needs more time")
-                .with_output_of(&progress)
+                let reason = format!("the build took longer than {limit}; it was at `{stage}`");
+                troubled(Place::Step, Trouble::TimedOut, reason).with_output_of(&progress)
             })
         }
-        (Ended::Cancelled, None) => Err(BuildFailure::new(
-            FailureClass::Cancelled,
-            "the build was interrupted",
-        )),
+        (Ended::Cancelled, None) => Err(interrupted()),
         (Ended::Exited(_) | Ended::Signalled(_), None) => {
             let exit_code = match ended {
                 Ended::Exited(code) => Some(code),
@@ -281,6 +260,33 @@ async fn outcome(
             }))
         }
     }
+}
+
+/// What this program saw itself.
+fn troubled(place: Place, trouble: Trouble, reason: String) -> BuildFailure {
+    let symptom = Symptom {
+        trouble: Some(trouble),
+        ..Symptom::at(place)
+    };
+    BuildFailure::of(&symptom, reason)
+}
+
+/// What only words say.
+fn said(reason: impl Into<String>) -> BuildFailure {
+    let reason = reason.into();
+    let symptom = Symptom {
+        text: &reason,
+        ..Symptom::at(Place::Buildx)
+    };
+    BuildFailure::of(&symptom, reason.clone())
+}
+
+fn interrupted() -> BuildFailure {
+    troubled(
+        Place::Buildx,
+        Trouble::Interrupted,
+        "the build was interrupted".to_owned(),
+    )
 }
 
 fn built(progress: &Progress, wrapper: Digest) -> Built {
@@ -338,14 +344,29 @@ async fn from_metadata(path: &Path) -> Option<Digest> {
     value.get("containerimage.digest")?.as_str()?.parse().ok()
 }
 
-/// Whether the path is in the build context and nothing can have kept it out; `None` when an ignore file might have.
+/// Whether the path is in the build context and no ignore file keeps it out; `None` where an ignore file cannot be read.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "looks at the context of a build that failed"
+)]
 fn in_context(step: &BuildStep, root: &Path, path: &str) -> Option<bool> {
     let context = root.join(&step.context);
-    let mut own_ignore = root.join(&step.dockerfile).into_os_string();
-    own_ignore.push(".dockerignore");
     if context.join(path).symlink_metadata().is_err() {
         return Some(false);
     }
-    let ignores = context.join(".dockerignore").exists() || Path::new(&own_ignore).exists();
-    (!ignores).then_some(true)
+    // As the frontend: the Dockerfile's own ignore file, where there is one, stands in for the context's.
+    let mut own = root.join(&step.dockerfile).into_os_string();
+    own.push(".dockerignore");
+    for file in [std::path::PathBuf::from(own), context.join(".dockerignore")] {
+        match std::fs::read(&file) {
+            Ok(text) => {
+                let ignores = Dockerignore::parse(text).ok()?;
+                // What is in a folder that is let through may still be kept out: the folder itself is then there all the same.
+                return Some(!ignores.ignores(path.trim_end_matches('/')));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(_) => return None,
+        }
+    }
+    Some(true)
 }

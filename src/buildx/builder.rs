@@ -3,6 +3,7 @@
 use crate::domain::Platform;
 use crate::environment::Environment;
 use crate::facts::{BuilderFacts, ImageStore};
+use crate::failure::{FailureKind, Place, Symptom, classify};
 use crate::process::{self, Command, Ended, SpawnError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -124,6 +125,11 @@ pub async fn inspect(
 
 fn refusal(builder: Option<&str>, code: i32, said: &str) -> BuilderError {
     let low = said.to_lowercase();
+    let rule = classify(&Symptom {
+        text: said,
+        exit_code: Some(code),
+        ..Symptom::at(Place::Buildx)
+    });
     let line = said
         .lines()
         .find(|line| !line.trim().is_empty())
@@ -135,11 +141,15 @@ fn refusal(builder: Option<&str>, code: i32, said: &str) -> BuilderError {
         || low.contains("unknown command \"buildx\"")
     {
         BuilderError::NoBuildx
-    } else if low.contains("no builder") {
+    } else if rule.name == "builder-not-there" {
         BuilderError::NoBuilder {
             name: builder.unwrap_or("default").to_owned(),
         }
-    } else if low.contains("daemon") || low.contains("connect") || low.contains("permission denied") {
+    } else if rule.kind == FailureKind::EngineLost
+        || low.contains("daemon")
+        || low.contains("connect")
+        || low.contains("permission denied")
+    {
         BuilderError::Engine { reason: line }
     } else if line.is_empty() {
         BuilderError::Unclear {

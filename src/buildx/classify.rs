@@ -1,15 +1,15 @@
-//! What a failed build means, and whether another attempt can succeed. Texts are `BuildKit`'s and the registries' own, so this is a table
-//! ([`super::rules`]): what it does not know is never tried again.
+//! What a failed build means: takes what buildx said apart, asks the [table](crate::failure), and finds the words.
 
-use super::failure::{BuildFailure, FailureClass, last};
+use super::failure::{BuildFailure, FailedRun, last};
 use super::progress::{Progress, Vertex};
-use super::rules::{PASSING, RULES, Rule};
-use super::status::status;
-use super::vertex_kind::VertexKind;
+use crate::failure::{self, FailureClass, FailureKind, Place, Source, Symptom};
 use crate::plan::BuildStep;
 
 /// Longest reason, in characters.
 const LONGEST: usize = 500;
+
+/// What the docker client ends with when it does not understand its command line.
+const MISUSED: i32 = 125;
 
 /// What is known of a build that did not end well.
 pub(super) struct Evidence<'a> {
@@ -35,7 +35,16 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> BuildFailure {
     let text = vertex
         .and_then(|vertex| vertex.error.clone())
         .or(said)
-        .or_else(|| progress.text().next_back().map(str::to_owned))
+        .or_else(|| {
+            // The client itself says first what it does not understand, and then how it is used.
+            let mut lines = progress.text();
+            let line = if evidence.exit_code == Some(MISUSED) {
+                lines.next()
+            } else {
+                lines.next_back()
+            };
+            line.map(str::to_owned)
+        })
         .unwrap_or_else(|| match evidence.exit_code {
             Some(code) => format!("buildx ended with exit code {code} and no word"),
             None => "buildx was killed".to_owned(),
@@ -55,206 +64,147 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> BuildFailure {
     failure
 }
 
+/// What the table says, and the words for it.
 fn verdict(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> BuildFailure {
-    let kind = vertex.map(|vertex| vertex.kind);
-    let low = text.to_lowercase();
-    if low == "context canceled" || evidence.exit_code == Some(130) {
-        return BuildFailure::new(FailureClass::Cancelled, "the build was interrupted");
-    }
-    if let Some(vertex) = vertex.filter(|vertex| vertex.kind == VertexKind::Run)
-        && low.contains("did not complete successfully")
-    {
-        return run_failed(vertex, text);
-    }
-    if evidence.had_cache_from && is_broken_layer(&low) {
-        return BuildFailure::new(
-            FailureClass::CacheFromBroken,
-            format!("a layer of the build cache cannot be read: {text}"),
-        );
-    }
-    if low.contains("failed to calculate checksum") {
-        return missing_source(evidence, vertex, text);
-    }
-    let place = match kind {
-        Some(VertexKind::ImageExport)
-            if vertex.is_some_and(|vertex| vertex.name.starts_with("exporting to oci image format")) =>
-        {
-            "export the image into the layout: ".to_owned()
-        }
-        Some(VertexKind::ImageExport) => {
-            format!(
-                "push `{}`: ",
-                evidence.step.repository.with_tag(&evidence.step.staging)
-            )
-        }
-        _ => vertex.map_or_else(String::new, |vertex| format!("{}: ", vertex.name)),
+    let codes: Vec<String> = failure::code(text).map(str::to_owned).into_iter().collect();
+    let log = vertex.map_or_else(String::new, |vertex| joined(vertex));
+    let source = source_of(evidence, vertex, text);
+    let mut symptom = Symptom {
+        status: failure::status(text),
+        codes: &codes,
+        exit_code: evidence.exit_code,
+        text,
+        log: &log,
+        cache_read: evidence.had_cache_from,
+        source,
+        ..Symptom::at(vertex.map_or(Place::Buildx, Vertex::place))
     };
-    let reason = format!("{place}{text}");
-    // A number says more than words, which registries choose freely.
-    if let (Some(status), Some(class)) = (status(text), by_status(kind, status(text))) {
-        let mut failure = BuildFailure::new(class, reason);
-        if let Some(rule) = matching(kind, &low, Some(&failure.class)) {
-            failure = failure.with_hint(rule.hint);
-        } else if matches!(status, 401 | 403) {
-            failure = failure.with_hint("log in with an account that may do this: `docker login`");
-        }
-        return failure;
-    }
-    let Some(rule) = matching(kind, &low, None) else {
+    let mut failure = BuildFailure::of(&symptom, "");
+    let mut logged = None;
+    if failure.class == FailureClass::Unknown && symptom.place == Place::Push {
         // The text of a registry's own error hides the status; BuildKit's log of its attempts has it.
-        let logged = vertex
-            .filter(|_| kind == Some(VertexKind::ImageExport))
-            .and_then(|vertex| {
-                let line = vertex
-                    .tail
-                    .iter()
-                    .rev()
-                    .find(|line| line.contains("unexpected status"))?;
-                status(line)
-            });
-        if let (Some(status), Some(class)) = (logged, by_status(kind, logged)) {
-            return BuildFailure::new(class, format!("{reason} (status {status})"));
+        logged = log
+            .lines()
+            .rev()
+            .find(|line| line.contains("unexpected status"))
+            .and_then(|line| Some((failure::status(line)?, failure::request(line))));
+        if let Some((status, request)) = &logged {
+            symptom.status = Some(*status);
+            failure = BuildFailure::of(&symptom, "");
+            failure.request = failure.request.or_else(|| request.clone());
         }
-        return if kind.is_some_and(|kind| kind != VertexKind::ImageExport) && is_broken_layer(&low) {
-            // A layer of the base itself.
-            let class = if PASSING.iter().any(|text| low.contains(text)) {
-                FailureClass::PullTransient
-            } else {
-                FailureClass::BadBase
-            };
-            BuildFailure::new(class, reason)
-        } else {
-            BuildFailure::new(FailureClass::Unknown, reason)
-        };
+    }
+    failure.reason = match failure.kind {
+        FailureKind::Cancelled => "the build was interrupted".to_owned(),
+        FailureKind::CacheBroken => format!("a layer of the build cache cannot be read: {text}"),
+        FailureKind::CacheEvicted | FailureKind::MissingSource if is_checksum(text) => {
+            source_reason(evidence, vertex, text, source)
+        }
+        FailureKind::DiskFull | FailureKind::RunFailed if failure.rule.starts_with("run-") => {
+            let run = failed_run(vertex, text);
+            let reason = run_reason(failure.kind, &run, text);
+            failure.run = Some(run);
+            reason
+        }
+        _ => format!("{}{text}", attempted(evidence, vertex)),
     };
-    let failure = BuildFailure::new(rule.class.clone(), reason);
-    if rule.hint.is_empty() {
-        failure
-    } else {
-        failure.with_hint(rule.hint)
+    if let Some((status, _)) = logged {
+        failure.reason = format!("{} (status {status})", failure.reason);
+    }
+    failure
+}
+
+fn joined(vertex: &Vertex) -> String {
+    let lines: Vec<&str> = vertex.tail.iter().map(String::as_str).collect();
+    lines.join("\n")
+}
+
+/// What was being done, with a colon; empty where that cannot be told.
+fn attempted(evidence: &Evidence<'_>, vertex: Option<&Vertex>) -> String {
+    match vertex.map(Vertex::place) {
+        Some(Place::Layout) => "export the image into the layout: ".to_owned(),
+        Some(Place::Push) => format!(
+            "push `{}`: ",
+            evidence.step.repository.with_tag(&evidence.step.staging)
+        ),
+        _ => vertex.map_or_else(String::new, |vertex| format!("{}: ", vertex.name)),
     }
 }
 
-fn matching(kind: Option<VertexKind>, low: &str, class: Option<&FailureClass>) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| {
-        rule.at.holds(kind)
-            && rule.texts.iter().any(|text| low.contains(text))
-            && class.is_none_or(|class| *class == rule.class && !rule.hint.is_empty())
-    })
-}
-
-fn by_status(kind: Option<VertexKind>, status: Option<u16>) -> Option<FailureClass> {
-    let passes = match status? {
-        408 | 425 | 429 | 500..=599 => true,
-        400..=499 => false,
-        _ => return None,
-    };
-    match (kind?, passes) {
-        (VertexKind::ImageExport, true) => Some(FailureClass::PushTransient),
-        (VertexKind::ImageExport, false) => Some(FailureClass::PushPermanent),
-        (VertexKind::Metadata | VertexKind::From, true) => Some(FailureClass::PullTransient),
-        (VertexKind::Metadata | VertexKind::From, false) => Some(FailureClass::BadBase),
-        _ => None,
+fn failed_run(vertex: Option<&Vertex>, text: &str) -> FailedRun {
+    let name = vertex.map_or("", |vertex| vertex.name.as_str());
+    FailedRun {
+        command: name
+            .split_once("] ")
+            .map_or(name, |(_, command)| command)
+            .to_owned(),
+        exit_code: text.rsplit_once("exit code: ").and_then(|(_, code)| {
+            let digits = code.find(|c: char| !c.is_ascii_digit()).unwrap_or(code.len());
+            code[..digits].parse().ok()
+        }),
     }
 }
 
-fn run_failed(vertex: &Vertex, text: &str) -> BuildFailure {
-    let command = vertex
-        .name
-        .split_once("] ")
-        .map_or(vertex.name.as_str(), |(_, command)| command)
-        .to_owned();
-    let exit_code: Option<i32> = text
-        .rsplit_once("exit code: ")
-        .and_then(|(_, code)| code.trim().parse().ok());
-    let in_log = |needle: &str| {
-        vertex
-            .tail
-            .iter()
-            .any(|line| line.to_lowercase().contains(needle))
-    };
-    let shown = shortened(&command);
-    if in_log("no space left on device") {
-        return BuildFailure::new(
-            FailureClass::DiskFull,
-            format!("`{shown}` failed: no space left on device"),
-        )
-        .with_hint(
-            "make room on the builder's disk: `docker buildx prune`, `docker system df` shows what takes it",
-        );
-    }
-    let how = match exit_code {
+fn run_reason(kind: FailureKind, run: &FailedRun, text: &str) -> String {
+    let how = match run.exit_code {
+        _ if kind == FailureKind::DiskFull => "no space left on device".to_owned(),
         Some(code) => format!("exit code {code}"),
         None => text
             .rsplit_once("did not complete successfully: ")
             .map_or_else(|| text.to_owned(), |(_, how)| how.to_owned()),
     };
-    let failure = BuildFailure::new(
-        FailureClass::RunFailed { command, exit_code },
-        format!("`{shown}` failed: {how}"),
-    );
-    if in_log("exec format error") || text.contains("exec format error") {
-        failure.with_hint("the builder cannot run programs of this platform: register its emulation, or build on a machine of that kind")
-    } else if exit_code == Some(137) {
-        failure.with_hint("137 is what a killed process ends with: perhaps it ran out of memory")
-    } else {
-        failure
-    }
+    format!("`{}` failed: {how}", shortened(&run.command))
+}
+
+fn is_checksum(text: &str) -> bool {
+    text.to_lowercase().contains("failed to calculate checksum")
+}
+
+/// The path in quotes that a text says was not found.
+fn lost_path(text: &str) -> Option<&str> {
+    let (_, path) = text
+        .strip_suffix(": not found")?
+        .strip_suffix('"')?
+        .rsplit_once('"')?;
+    Some(path)
 }
 
 /// The same words are said of a source that does not exist and of a cache that was collected while the build ran. A path stands in quotes; a
 /// path that is there was not missing.
-fn missing_source(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> BuildFailure {
+fn source_of(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> Source {
+    if !is_checksum(text) {
+        return Source::NotSeen;
+    }
+    let Some(path) = lost_path(text) else {
+        return Source::Unnamed;
+    };
+    if vertex.is_some_and(|vertex| vertex.name.contains("--from=")) {
+        Source::OtherImage
+    } else if (evidence.in_context)(path.trim_start_matches('/')) == Some(true) {
+        Source::There
+    } else {
+        Source::NotSeen
+    }
+}
+
+fn source_reason(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str, source: Source) -> String {
     let name = vertex.map_or("", |vertex| vertex.name.as_str());
-    let path = text
-        .strip_suffix(": not found")
-        .and_then(|text| text.strip_suffix('"'))
-        .and_then(|text| text.rsplit_once('"'))
-        .map(|(_, path)| path);
-    let evicted = |reason: String| {
-        BuildFailure::new(FailureClass::CacheEvicted, reason)
-            .with_hint("the builder's garbage collection took what the build needed: make room on its disk")
-    };
-    let Some(path) = path else {
-        return evicted(format!("{name}: {text}"));
-    };
+    let path = lost_path(text).unwrap_or_default();
     let relative = path.trim_start_matches('/');
-    if name.contains("--from=") {
-        return BuildFailure::new(
-            FailureClass::MissingSource,
-            format!(
-                "`{}`: `{path}` is not there in the image or stage that it copies from",
-                instruction(name)
-            ),
-        );
-    }
-    if (evidence.in_context)(relative) == Some(true) {
-        return evicted(format!(
-            "`{}`: the builder lost `{relative}`, which is in the build context",
-            instruction(name)
-        ));
-    }
-    BuildFailure::new(
-        FailureClass::MissingSource,
-        format!(
-            "`{}`: there is no `{relative}` in the build context `{}`",
-            instruction(name),
+    let instruction = shortened(name.split_once("] ").map_or(name, |(_, rest)| rest));
+    match source {
+        Source::Unnamed => format!("{name}: {text}"),
+        Source::OtherImage => {
+            format!("`{instruction}`: `{path}` is not there in the image or stage that it copies from")
+        }
+        Source::There => {
+            format!("`{instruction}`: the builder lost `{relative}`, which is in the build context")
+        }
+        Source::NotSeen => format!(
+            "`{instruction}`: there is no `{relative}` in the build context `{}`",
             evidence.step.context
         ),
-    )
-    .with_hint("see whether the path exists and `.dockerignore` lets it through")
-}
-
-fn instruction(name: &str) -> String {
-    shortened(name.split_once("] ").map_or(name, |(_, rest)| rest))
-}
-
-/// Reading a layer lazily: of the cache, or of a base.
-fn is_broken_layer(low: &str) -> bool {
-    low.contains("httpreadseeker")
-        || low.contains("failed to copy:")
-        || (low.contains("failed to load cache key") && low.contains("blob"))
-        || low.contains("content digest") && low.contains("not found")
+    }
 }
 
 /// The vertex that failed first; one that was cancelled because of another does not count.

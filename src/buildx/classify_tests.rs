@@ -41,11 +41,12 @@ fn a_failed_run() {
         "npm error 503 Service Unavailable\n",
         "ERROR: failed to build: failed to solve: process …",
     );
-    let class = FailureClass::RunFailed {
+    let run = FailedRun {
         command: "RUN npm ci".into(),
         exit_code: Some(7),
     };
-    assert_eq!((&got.class, got.retry), (&class, Retry::Never));
+    assert_eq!((got.kind, got.retry), (FailureKind::RunFailed, Retry::Never));
+    assert_eq!(got.run, Some(run));
     assert_eq!(got.reason, "`RUN npm ci` failed: exit code 7");
     assert_eq!(got.output, ["npm error 503 Service Unavailable"]);
     assert_eq!(got.exit_code(), ExitCode::Failed);
@@ -62,8 +63,8 @@ fn runs_that_fail_for_another_reason() {
         )
     };
     assert_eq!(
-        run("dd: writing: No space left on device\n", 1).class,
-        FailureClass::DiskFull
+        run("dd: writing: No space left on device\n", 1).what(),
+        (FailureKind::DiskFull, FailureClass::Permanent)
     );
     assert!(run("exec /bin/sh: exec format error\n", 255).hints[0].contains("emulation"));
     assert!(run("Killed\n", 137).hints[0].contains("memory"));
@@ -77,129 +78,148 @@ fn the_table() {
         (
             PUSH,
             "failed to push x: unexpected status from PUT request to https://r/v2/x: 500 Internal Server Error",
-            FailureClass::PushTransient,
+            (FailureKind::Push, FailureClass::Transient),
         ),
         (
             PUSH,
             "failed to push x: unexpected status from HEAD request to https://r/v2/x: 401 Unauthorized",
-            FailureClass::PushPermanent,
+            (FailureKind::Push, FailureClass::Permanent),
         ),
         (
             PUSH,
             "failed to push x: unexpected status: 413 Request Entity Too Large",
-            FailureClass::PushPermanent,
+            (FailureKind::Push, FailureClass::Permanent),
         ),
         (
             PUSH,
             "failed to push x: unexpected status from POST request to http://r: 400 Bad Request",
-            FailureClass::PushPermanent,
+            (FailureKind::Push, FailureClass::Permanent),
         ),
-        (PUSH, "toomanyrequests: slow down", FailureClass::PushTransient),
+        (
+            PUSH,
+            "toomanyrequests: slow down",
+            (FailureKind::Push, FailureClass::Transient),
+        ),
         (
             PUSH,
             "failed to push x: denied: requested access to the resource is denied",
-            FailureClass::PushPermanent,
+            (FailureKind::Push, FailureClass::Permanent),
         ),
         (
             PUSH,
             "push access denied, repository does not exist or may require authorization: server message: insufficient_scope",
-            FailureClass::PushPermanent,
+            (FailureKind::Push, FailureClass::Permanent),
         ),
         (
             PUSH,
             "failed to authorize: failed to fetch anonymous token: unexpected status: 503 Service Unavailable",
-            FailureClass::PushTransient,
+            (FailureKind::Push, FailureClass::Transient),
         ),
         (
             PUSH,
             "failed to do request: Head \"https://localhost:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused",
-            FailureClass::PushTransient,
+            (FailureKind::Push, FailureClass::Transient),
         ),
         (
             PUSH,
             "failed to do request: Put \"https://r/\": read: connection reset by peer",
-            FailureClass::PushTransient,
+            (FailureKind::Push, FailureClass::Transient),
         ),
-        (PUSH, "unknown: something new", FailureClass::Unknown),
+        (
+            PUSH,
+            "unknown: something new",
+            (FailureKind::Unknown, FailureClass::Unknown),
+        ),
         (
             PUSH,
             "image \"localhost:5000/acme/tiny:base-staging\": already exists",
-            FailureClass::PushTransient,
+            (FailureKind::Push, FailureClass::Transient),
         ),
         (
             PUSH,
             "tag invalid: The image tag \"v1\" already exists in the repository and cannot be overwritten",
-            FailureClass::Unknown,
+            (FailureKind::Unknown, FailureClass::Unknown),
         ),
-        (PUSH, "write /x: no space left on device", FailureClass::DiskFull),
+        (
+            PUSH,
+            "write /x: no space left on device",
+            (FailureKind::DiskFull, FailureClass::Permanent),
+        ),
         (
             META,
             "docker.io/library/debian:12: not found",
-            FailureClass::BadBase,
+            (FailureKind::Base, FailureClass::Permanent),
         ),
         (
             META,
             "pull access denied, repository does not exist or may require authorization",
-            FailureClass::BadBase,
+            (FailureKind::Base, FailureClass::Permanent),
         ),
         (
             META,
             "unexpected status from HEAD request to https://r: 503 Service Unavailable",
-            FailureClass::PullTransient,
+            (FailureKind::Base, FailureClass::Transient),
         ),
         (
             META,
             "failed to do request: Head \"x\": dial tcp: lookup r: i/o timeout",
-            FailureClass::PullTransient,
+            (FailureKind::Base, FailureClass::Transient),
         ),
         (
             META,
             "no match for platform in manifest: not found",
-            FailureClass::BadBase,
+            (FailureKind::Base, FailureClass::Permanent),
         ),
         (
             "[2/2] RUN x",
             "failed to copy: httpReadSeeker: failed open: unexpected status code 503 Service Unavailable",
-            FailureClass::CacheFromBroken,
+            (FailureKind::CacheBroken, FailureClass::Transient),
         ),
         (
             PUSH,
             "failed to copy: httpReadSeeker: failed open: could not fetch content: not found",
-            FailureClass::CacheFromBroken,
+            (FailureKind::CacheBroken, FailureClass::Transient),
         ),
         (
             "[2/2] RUN x",
             "failed to prepare x: parent snapshot y does not exist: not found",
-            FailureClass::CacheEvicted,
+            (FailureKind::CacheEvicted, FailureClass::Transient),
         ),
-        ("[2/2] RUN x", "context canceled", FailureClass::Cancelled),
+        (
+            "[2/2] RUN x",
+            "context canceled",
+            (FailureKind::Cancelled, FailureClass::Permanent),
+        ),
         (
             "[2/2] RUN x",
             "rpc error: code = Unavailable desc = error reading from server: EOF",
-            FailureClass::EngineLost,
+            (FailureKind::EngineLost, FailureClass::Transient),
         ),
     ] {
         let got = failure(name, error, "", "");
-        assert_eq!(got.class, class, "{name}: {error}: {got:?}");
+        assert_eq!(got.what(), class, "{name}: {error}: {got:?}");
     }
     for (said, class) in [
         (
             "ERROR: failed to build: failed to solve: dockerfile parse error on line 1: unknown instruction: FROMM (did you mean FROM?)",
-            FailureClass::Frontend,
+            (FailureKind::Frontend, FailureClass::Permanent),
         ),
         (
             "ERROR: failed to build: failed to solve: failed to read dockerfile: open nofile: no such file or directory",
-            FailureClass::Frontend,
+            (FailureKind::Frontend, FailureClass::Permanent),
         ),
         (
             "ERROR: Cannot connect to the Docker daemon at unix:///nosock. Is the docker daemon running?",
-            FailureClass::EngineLost,
+            (FailureKind::EngineLost, FailureClass::Permanent),
         ),
-        ("ERROR: no builder \"nosuch\" found", FailureClass::EngineLost),
-        ("ERROR: who knows", FailureClass::Unknown),
-        ("", FailureClass::Unknown),
+        (
+            "ERROR: no builder \"nosuch\" found",
+            (FailureKind::EngineLost, FailureClass::Permanent),
+        ),
+        ("ERROR: who knows", (FailureKind::Unknown, FailureClass::Unknown)),
+        ("", (FailureKind::Unknown, FailureClass::Unknown)),
     ] {
-        assert_eq!(failure("", "", "", said).class, class, "{said}");
+        assert_eq!(failure("", "", "", said).what(), class, "{said}");
     }
 }
 
@@ -208,18 +228,18 @@ fn a_status_that_only_the_log_has() {
     let push = |log: &str, error: &str| failure("exporting to image", error, log, "");
     let line = "error: failed commit on ref \"x\": unexpected status from PUT request to http://r/v2/x/manifests/t: 500 Internal Server Error\n";
     let got = push(line, "failed to push r/x:t: unknown: unknown error");
-    assert_eq!(got.class, FailureClass::PushTransient);
+    assert_eq!(got.what(), (FailureKind::Push, FailureClass::Transient));
     assert!(
         got.reason.ends_with("unknown: unknown error (status 500)"),
         "{got:?}"
     );
     assert_eq!(
-        push("", "failed to push r/x:t: unknown: unknown error").class,
-        FailureClass::Unknown
+        push("", "failed to push r/x:t: unknown: unknown error").what(),
+        (FailureKind::Unknown, FailureClass::Unknown)
     );
     assert_eq!(
-        push(line, "failed to push r/x:t: denied: no").class,
-        FailureClass::PushPermanent
+        push(line, "failed to push r/x:t: denied: no").what(),
+        (FailureKind::Push, FailureClass::Permanent)
     );
 }
 
@@ -232,14 +252,14 @@ fn a_pinned_base_is_a_base() {
         "",
         "",
     );
-    assert_eq!(got.class, FailureClass::PullTransient);
+    assert_eq!(got.what(), (FailureKind::Base, FailureClass::Transient));
 }
 
 #[test]
 fn a_broken_layer_without_cache_is_the_base() {
     let text = "failed to copy: httpReadSeeker: failed open: unexpected status code https://r/x: 503 Service Unavailable";
     let got = full("[1/2] FROM x", text, "", "", false, None);
-    assert_eq!(got.class, FailureClass::PullTransient);
+    assert_eq!(got.what(), (FailureKind::Base, FailureClass::Transient));
     let got = full("[1/2] FROM x", text, "", "", true, None);
     assert_eq!(got.retry, Retry::WithoutCacheFrom);
 }
@@ -248,15 +268,21 @@ fn a_broken_layer_without_cache_is_the_base() {
 fn a_missing_source_is_told_from_a_lost_cache() {
     let text = "failed to calculate checksum of ref a::b: \"/etc/x\": not found";
     let copy = "[1/2] COPY etc/x /";
-    assert_eq!(failure(copy, text, "", "").class, FailureClass::MissingSource);
     assert_eq!(
-        full(copy, text, "", "", true, Some(false)).class,
-        FailureClass::MissingSource
+        failure(copy, text, "", "").what(),
+        (FailureKind::MissingSource, FailureClass::Permanent)
+    );
+    assert_eq!(
+        full(copy, text, "", "", true, Some(false)).what(),
+        (FailureKind::MissingSource, FailureClass::Permanent)
     );
     let lost = full(copy, text, "", "", true, Some(true));
     assert_eq!(
-        (lost.class, lost.retry),
-        (FailureClass::CacheEvicted, Retry::Transient)
+        (lost.what(), lost.retry),
+        (
+            (FailureKind::CacheEvicted, FailureClass::Transient),
+            Retry::Transient
+        )
     );
     let lost = failure(
         copy,
@@ -264,7 +290,50 @@ fn a_missing_source_is_told_from_a_lost_cache() {
         "",
         "",
     );
-    assert_eq!(lost.class, FailureClass::CacheEvicted);
+    assert_eq!(lost.what(), (FailureKind::CacheEvicted, FailureClass::Transient));
     let stage = full("[1/2] COPY --from=one /x /", text, "", "", true, Some(true));
-    assert_eq!(stage.class, FailureClass::MissingSource);
+    assert_eq!(
+        stage.what(),
+        (FailureKind::MissingSource, FailureClass::Permanent)
+    );
+}
+
+#[test]
+fn what_is_not_known_is_shown_and_not_tried_again() {
+    let said: Vec<String> = (0..30).map(|line| format!("line {line}")).collect();
+    let mut progress = Progress::new(Redactor::default());
+    for line in &said {
+        progress.feed(line, &mut |_| {});
+    }
+    progress.feed(
+        "ERROR: failed to build: the moon is in the wrong quarter",
+        &mut |_| {},
+    );
+    let got = classify(&Evidence {
+        step: &build_step("localhost:5000/acme/tiny"),
+        progress: &progress,
+        exit_code: Some(1),
+        had_cache_from: true,
+        in_context: &|_| None,
+    });
+    assert_eq!(got.what(), (FailureKind::Unknown, FailureClass::Unknown));
+    assert_eq!((got.rule, got.retry), ("unknown", Retry::Never));
+    assert_eq!(got.reason, "the moon is in the wrong quarter");
+    assert_eq!(got.output.last().unwrap(), "line 29");
+    assert_eq!(got.output.len(), 19);
+    assert!(got.hints[0].contains("was not tried again"), "{got:?}");
+}
+
+#[test]
+fn status_code_and_request_are_kept_without_the_query() {
+    let text = "failed to push r/x:t: unexpected status from PATCH request to http://r/v2/x/blobs/uploads/1?_state=s3cret: 503 Busy";
+    let got = failure("exporting to image", text, "", "");
+    assert_eq!(got.status, Some(503));
+    assert_eq!(
+        got.request.as_deref(),
+        Some("PATCH http://r/v2/x/blobs/uploads/1")
+    );
+    assert!(!format!("{got:?}").contains("s3cret"), "{got:?}");
+    let got = failure("exporting to image", "failed to push r/x:t: denied: no", "", "");
+    assert_eq!((got.code, got.status), (Some("DENIED"), None));
 }

@@ -1,12 +1,13 @@
 //! Builds on a real engine. They fail where there is none.
 
 use super::{
-    BuildFailure, BuildOptions, BuildUpdate, BuilderError, Built, FailureClass, Limits, Retry, build, inspect,
+    BuildFailure, BuildOptions, BuildUpdate, BuilderError, Built, FailedRun, Limits, Retry, build, inspect,
 };
 use crate::config::{Secret, SecretSource};
 use crate::domain::ExitCode;
 use crate::environment::Environment;
 use crate::facts::ImageStore;
+use crate::failure::{FailureClass, FailureKind};
 use crate::plan::{BaseUse, BuildStep};
 use crate::testing::{
     Fault, FaultyRegistry, TestRegistry, build_step, busybox, classic_host, witness, write,
@@ -190,7 +191,7 @@ async fn e2e_a_failing_run_says_command_code_and_output() {
         Bench::new(registry.address(), run).classic(),
     ] {
         let failure = bench.run().await.unwrap_err();
-        let FailureClass::RunFailed { command, exit_code } = &failure.class else {
+        let Some(FailedRun { command, exit_code }) = &failure.run else {
             panic!("{failure:?}");
         };
         assert!(command.contains("echo why; exit 7"), "{command}");
@@ -205,8 +206,8 @@ async fn e2e_a_missing_source_is_named() {
     let mut bench = Bench::new(registry.address(), "COPY not/there /");
     let failure = bench.run().await.unwrap_err();
     assert_eq!(
-        (&failure.class, failure.retry),
-        (&FailureClass::MissingSource, Retry::Never)
+        (failure.kind, failure.retry),
+        (FailureKind::MissingSource, Retry::Never)
     );
     assert!(
         failure
@@ -220,25 +221,37 @@ async fn e2e_a_missing_source_is_named() {
 async fn e2e_what_is_wrong_with_the_dockerfile_is_said() {
     let registry = TestRegistry::start();
     for (dockerfile, class) in [
-        ("RUNN x".to_owned(), FailureClass::Frontend),
+        (
+            "RUNN x".to_owned(),
+            (FailureKind::Frontend, FailureClass::Permanent),
+        ),
         (
             format!("FROM {}/none:1", registry.address()),
-            FailureClass::BadBase,
+            (FailureKind::Base, FailureClass::Permanent),
         ),
-        ("FROM localhost:1/none:1".to_owned(), FailureClass::PullTransient),
+        (
+            "FROM localhost:1/none:1".to_owned(),
+            (FailureKind::Base, FailureClass::Transient),
+        ),
     ] {
         let failure = Bench::new(registry.address(), &dockerfile)
             .run()
             .await
             .unwrap_err();
-        assert_eq!(failure.class, class, "{failure:?}");
+        assert_eq!(failure.what(), class, "{failure:?}");
     }
     let mut bench = Bench::new(registry.address(), "");
     bench.step.dockerfile = "none".into();
-    assert_eq!(bench.run().await.unwrap_err().class, FailureClass::Frontend);
+    assert_eq!(
+        bench.run().await.unwrap_err().what(),
+        (FailureKind::Frontend, FailureClass::Permanent)
+    );
     bench.step.dockerfile = "context/Dockerfile".into();
     bench.step.target = Some("none".to_owned());
-    assert_eq!(bench.run().await.unwrap_err().class, FailureClass::Frontend);
+    assert_eq!(
+        bench.run().await.unwrap_err().what(),
+        (FailureKind::Frontend, FailureClass::Permanent)
+    );
 }
 
 #[tokio::test]
@@ -249,8 +262,8 @@ async fn e2e_a_push_to_a_closed_port_may_pass() {
     ] {
         let failure = bench.run().await.unwrap_err();
         assert_eq!(
-            (&failure.class, failure.retry),
-            (&FailureClass::PushTransient, Retry::Transient)
+            (failure.kind, failure.retry),
+            (FailureKind::Push, Retry::Transient)
         );
         assert_eq!(failure.exit_code(), ExitCode::PushFailed);
     }
@@ -275,26 +288,38 @@ async fn e2e_pushes_that_are_refused_are_not_tried_again() {
     for status in [400, 401, 403, 404, 413] {
         let failure = push_answered_with(status, false).await;
         assert_eq!(
-            failure.class,
-            FailureClass::PushPermanent,
+            failure.what(),
+            (FailureKind::Push, FailureClass::Permanent),
             "{status}: {failure:?}"
         );
         assert_eq!(failure.retry, Retry::Never);
     }
     let failure = push_answered_with(403, true).await;
-    assert_eq!(failure.class, FailureClass::PushPermanent, "{failure:?}");
+    assert_eq!(
+        failure.what(),
+        (FailureKind::Push, FailureClass::Permanent),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
 async fn e2e_a_push_that_is_told_to_slow_down_may_pass() {
     let failure = push_answered_with(429, false).await;
-    assert_eq!(failure.class, FailureClass::PushTransient, "{failure:?}");
+    assert_eq!(
+        failure.what(),
+        (FailureKind::Push, FailureClass::Transient),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
 async fn e2e_a_push_that_meets_a_server_error_may_pass() {
     let failure = push_answered_with(500, false).await;
-    assert_eq!(failure.class, FailureClass::PushTransient, "{failure:?}");
+    assert_eq!(
+        failure.what(),
+        (FailureKind::Push, FailureClass::Transient),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
@@ -310,8 +335,8 @@ async fn e2e_a_push_that_stalls_is_ended() {
     let start = Instant::now();
     let failure = bench.run().await.unwrap_err();
     assert_eq!(
-        (&failure.class, failure.retry),
-        (&FailureClass::PushTransient, Retry::Transient)
+        (failure.kind, failure.retry),
+        (FailureKind::Push, Retry::Transient)
     );
     assert!(start.elapsed() < Duration::from_secs(15));
     assert_eq!(bench.children(), [""; 0]);
@@ -331,7 +356,11 @@ async fn e2e_a_push_of_layers_that_stalls_is_ended() {
     ] {
         bench.limits.push_layers = Duration::from_secs(2);
         let failure = bench.run().await.unwrap_err();
-        assert_eq!(failure.class, FailureClass::PushTransient, "{failure:?}");
+        assert_eq!(
+            failure.what(),
+            (FailureKind::Push, FailureClass::Transient),
+            "{failure:?}"
+        );
         assert!(failure.reason.contains("nothing moved"), "{failure:?}");
     }
 }
@@ -447,8 +476,8 @@ async fn e2e_a_broken_layer_of_the_cache_is_built_without_it() {
     bench.step.args = [("X".to_owned(), "2".to_owned())].into();
     let failure = bench.run().await.unwrap_err();
     assert_eq!(
-        (&failure.class, failure.retry),
-        (&FailureClass::CacheFromBroken, Retry::WithoutCacheFrom),
+        (failure.kind, failure.retry),
+        (FailureKind::CacheBroken, Retry::WithoutCacheFrom),
         "{failure:?}"
     );
     bench.without_cache_from = true;
@@ -470,7 +499,11 @@ async fn e2e_an_interrupt_ends_within_seconds_and_leaves_no_child() {
     });
     let failure = result.unwrap_err();
     assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
-    assert_eq!(failure.class, FailureClass::Cancelled, "{failure:?}");
+    assert_eq!(
+        failure.what(),
+        (FailureKind::Cancelled, FailureClass::Permanent),
+        "{failure:?}"
+    );
     assert_eq!(failure.exit_code(), ExitCode::Interrupted);
     assert!(bench.told.contains(&"line begun".to_owned()), "{:?}", bench.told);
     assert_eq!(bench.children(), [""; 0]);
@@ -482,7 +515,7 @@ async fn e2e_a_build_that_takes_too_long_is_ended() {
     let mut bench = Bench::new(registry.address(), "RUN [\"/bin/busybox\", \"sleep\", \"1000\"]");
     bench.step.timeout = Some(crate::domain::Duration::from_secs(10));
     let failure = bench.run().await.unwrap_err();
-    assert_eq!(failure.class, FailureClass::TimedOut);
+    assert_eq!(failure.what(), (FailureKind::TimedOut, FailureClass::Permanent));
     assert!(failure.reason.contains("sleep"), "{failure:?}");
 }
 
@@ -498,7 +531,10 @@ async fn e2e_secrets_reach_the_run_and_never_the_output() {
         optional: false,
     }];
     let failure = bench.run().await.unwrap_err();
-    assert_eq!(failure.class, FailureClass::MissingSecret);
+    assert_eq!(
+        failure.what(),
+        (FailureKind::MissingSecret, FailureClass::Permanent)
+    );
     assert!(failure.reason.contains("`token`"), "{failure:?}");
 
     bench.environment = Environment::of([("SPLITBASE_TEST_TOKEN", "hunter22hunter22\n")]);
@@ -518,8 +554,8 @@ async fn e2e_a_base_of_another_platform_is_refused() {
     bench.step.platform = "linux/arm64".parse().unwrap();
     let failure = bench.run().await.unwrap_err();
     assert_eq!(
-        (&failure.class, failure.retry),
-        (&FailureClass::BadBase, Retry::Never),
+        (failure.kind, failure.retry),
+        (FailureKind::Base, Retry::Never),
         "{failure:?}"
     );
     assert!(failure.reason.contains("linux/arm64"), "{failure:?}");

@@ -2,49 +2,10 @@
 
 use super::progress::Progress;
 use crate::domain::ExitCode;
+use crate::failure::{FailureClass, FailureKind, Symptom, classify};
 
 /// Lines of output that a failure carries.
 const TAIL: usize = 20;
-
-/// What kind of failure it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FailureClass {
-    /// A `RUN` ended with an error.
-    RunFailed {
-        /// The command as the Dockerfile has it, redacted.
-        command: String,
-        /// Its exit code, where it had one.
-        exit_code: Option<i32>,
-    },
-    /// A `COPY` or `ADD` source does not exist.
-    MissingSource,
-    /// What a build needed was collected as garbage while it ran: the disk is nearly full.
-    CacheEvicted,
-    /// A push failed in a way that passes.
-    PushTransient,
-    /// A push was refused.
-    PushPermanent,
-    /// Reading a base image failed in a way that passes.
-    PullTransient,
-    /// A base image does not exist, may not be read, or is not for the platform.
-    BadBase,
-    /// A layer of a `--cache-from` image cannot be read.
-    CacheFromBroken,
-    /// No space is left.
-    DiskFull,
-    /// The engine or builder cannot be reached.
-    EngineLost,
-    /// The Dockerfile, or a flag, is wrong.
-    Frontend,
-    /// A secret or an SSH agent that the build needs is not there.
-    MissingSecret,
-    /// It took longer than the step's `timeout`.
-    TimedOut,
-    /// The run was interrupted.
-    Cancelled,
-    /// Anything else.
-    Unknown,
-}
 
 /// Whether another attempt can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +18,33 @@ pub enum Retry {
     Never,
 }
 
+/// A `RUN` that ended with an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedRun {
+    /// The command as the Dockerfile has it, redacted.
+    pub command: String,
+    /// Its exit code, where it had one.
+    pub exit_code: Option<i32>,
+}
+
 /// A build that failed. Texts hold no secrets and no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct BuildFailure {
-    /// What kind of failure it is.
+    /// The rule that decided: a name in `docs/reference/failures.md`.
+    pub rule: &'static str,
+    /// What failed.
+    pub kind: FailureKind,
+    /// Whether it passes.
     pub class: FailureClass,
+    /// The HTTP status of the answer that it failed at.
+    pub status: Option<u16>,
+    /// The error code of the registry: `TOOMANYREQUESTS`.
+    pub code: Option<&'static str>,
+    /// The request that failed, without the query of its URL.
+    pub request: Option<String>,
+    /// The `RUN` that failed.
+    pub run: Option<FailedRun>,
     /// Why: one line.
     pub reason: String,
     /// The end of the output.
@@ -78,37 +60,43 @@ pub struct BuildFailure {
 impl BuildFailure {
     /// The exit code that this failure asks for.
     #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
-        match self.class {
-            FailureClass::PushTransient | FailureClass::PushPermanent => ExitCode::PushFailed,
-            FailureClass::Cancelled => ExitCode::Interrupted,
-            FailureClass::MissingSecret => ExitCode::Usage,
+    pub const fn exit_code(&self) -> ExitCode {
+        match self.kind {
+            FailureKind::Push => ExitCode::PushFailed,
+            FailureKind::Cancelled => ExitCode::Interrupted,
+            FailureKind::MissingSecret => ExitCode::Usage,
             _ => ExitCode::Failed,
         }
     }
 
-    /// A failure without output.
-    pub(super) fn new(class: FailureClass, reason: impl Into<String>) -> Self {
-        let retry = match class {
-            FailureClass::PushTransient | FailureClass::PullTransient | FailureClass::CacheEvicted => {
-                Retry::Transient
-            }
-            FailureClass::CacheFromBroken => Retry::WithoutCacheFrom,
+    /// What failed, and whether it passes.
+    #[cfg(test)]
+    pub(super) const fn what(&self) -> (FailureKind, FailureClass) {
+        (self.kind, self.class)
+    }
+
+    /// What the table says of a symptom; a failure without output.
+    pub(super) fn of(symptom: &Symptom<'_>, reason: impl Into<String>) -> Self {
+        let rule = classify(symptom);
+        let retry = match (rule.kind, rule.class) {
+            (FailureKind::CacheBroken, _) => Retry::WithoutCacheFrom,
+            (_, FailureClass::Transient) => Retry::Transient,
             _ => Retry::Never,
         };
         Self {
-            class,
+            rule: rule.name,
+            kind: rule.kind,
+            class: rule.class,
+            status: symptom.status,
+            code: crate::failure::code(symptom.text),
+            request: crate::failure::request(symptom.text),
+            run: None,
             reason: reason.into(),
             output: Vec::new(),
-            hints: Vec::new(),
+            hints: rule.mend(&[]).into_iter().collect(),
             retry,
             warnings: Vec::new(),
         }
-    }
-
-    pub(super) fn with_hint(mut self, hint: &str) -> Self {
-        self.hints.push(hint.to_owned());
-        self
     }
 
     pub(super) fn with_output_of(mut self, progress: &Progress) -> Self {

@@ -10,19 +10,19 @@ mod failure;
 mod progress;
 mod rawjson;
 mod redact;
-mod rules;
 mod secrets;
-mod status;
 mod vertex_kind;
 
 #[cfg(test)]
 mod e2e;
+#[cfg(test)]
+mod recorded_tests;
 
 pub use agents::{AgentError, agents_are_there};
 pub use build::{BuildOptions, Built, Limits, build};
 pub use builder::{BuilderError, inspect};
 pub use command::{BuildIo, LayoutIo, command, shell_line};
-pub use failure::{BuildFailure, FailureClass, Retry};
+pub use failure::{BuildFailure, FailedRun, Retry};
 pub use progress::{BuildUpdate, StepRun};
 pub use redact::Redactor;
 pub use secrets::{ResolvedSecret, ResolvedSource, SecretError, redactor, resolve};

@@ -4,6 +4,7 @@ use super::Redactor;
 use super::rawjson::{self, SolveStatus};
 use super::vertex_kind::VertexKind;
 use crate::domain::Digest;
+use crate::failure::Place;
 use std::collections::{HashMap, VecDeque};
 
 /// Lines kept of each vertex' log, and of what is no JSON.
@@ -58,6 +59,23 @@ pub(super) struct Vertex {
     /// Counts up with each start: the highest one is what runs now.
     order: u64,
     partial: HashMap<u64, Vec<u8>>,
+}
+
+impl Vertex {
+    /// Where a failure of it came up.
+    pub(super) fn place(&self) -> Place {
+        match self.kind {
+            VertexKind::ImageExport if self.name.starts_with("exporting to oci image format") => {
+                Place::Layout
+            }
+            VertexKind::ImageExport => Place::Push,
+            VertexKind::Metadata | VertexKind::From => Place::Base,
+            VertexKind::Copy => Place::Copy,
+            VertexKind::Run => Place::Run,
+            VertexKind::CacheExport => Place::CacheExport,
+            VertexKind::CacheImport | VertexKind::OtherStep | VertexKind::Internal => Place::Step,
+        }
+    }
 }
 
 /// What a stall would mean now.

@@ -1,21 +1,8 @@
 //! What can go wrong between this program and a target.
 
 use crate::domain::ExitCode;
+pub use crate::failure::FailureClass;
 use std::time::Duration;
-
-/// Whether trying again can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FailureClass {
-    /// A later try can succeed: 408, 429, 5xx, resets, time-outs.
-    Transient,
-    /// No later try can succeed: 400, 401, 403, a digest that is wrong.
-    Permanent,
-    /// Somebody else writes the same tag at the same time.
-    Conflict,
-    /// Not known; not tried again.
-    Unknown,
-}
 
 /// A request to a target that failed, with all that a person needs to act on it. Holds no secret: URLs are without queries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,6 +3,7 @@
 use super::error::Failure;
 use super::{Context, Found, redact, shape};
 use crate::config::VersionSource;
+use crate::failure::{Place, Symptom};
 use crate::process::{self, Command, Ended, Stream};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(super) async fn find(command: &[String], pattern: &str, context: &Context) -
     })
     .await
     .map_err(|error| {
-        Failure::permanent(error.to_string())
+        failed(error.to_string())
             .hint("a program with a slash in its name is looked for from the family's folder, and must be executable")
     })?;
     match ended {
@@ -50,6 +51,11 @@ pub(super) async fn find(command: &[String], pattern: &str, context: &Context) -
         }
         Ended::Cancelled => Err(Failure::interrupted()),
     }
+}
+
+/// The command is to blame.
+fn failed(reason: String) -> Failure {
+    Failure::of(&Symptom::at(Place::Command), reason)
 }
 
 /// As much of what a command printed as anybody will look at.
@@ -82,9 +88,9 @@ impl Printed {
     fn only_line(&self) -> Result<String, Failure> {
         match (&self.first, self.lines) {
             (Some(line), 1) if !line.is_empty() => Ok(line.clone()),
-            (_, 0 | 1) => Err(self.beside(Failure::permanent("the command printed nothing"))),
+            (_, 0 | 1) => Err(self.beside(failed("the command printed nothing".to_owned()))),
             (_, lines) => Err(self.beside(
-                Failure::permanent(format!("the command printed {lines} lines instead of one"))
+                failed(format!("the command printed {lines} lines instead of one"))
                     .hint("what is not the version belongs on standard error"),
             )),
         }
@@ -92,7 +98,7 @@ impl Printed {
 
     fn failed(&self, end: &str) -> Failure {
         let errors = self.errors();
-        Failure::permanent(if errors.is_empty() {
+        failed(if errors.is_empty() {
             end.to_owned()
         } else {
             format!("{end}: {errors}")

@@ -1,16 +1,8 @@
 //! Why a version could not be resolved.
 
 use crate::domain::ExitCode;
+use crate::failure::{FailureClass, Place, Rule, Symptom, Trouble, classify};
 use std::time::Duration;
-
-/// Whether the same question may have another answer soon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// It may: the source was busy, unreachable, or has not caught up with itself.
-    Transient,
-    /// It will not, before somebody changes something.
-    Permanent,
-}
 
 /// A source that could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +15,11 @@ pub struct VersionError {
     /// What went wrong. Never holds credentials.
     pub reason: String,
     /// Whether it is worth another try later.
-    pub class: Class,
+    pub class: FailureClass,
+    /// The rule that decided: a name in `docs/reference/failures.md`.
+    pub rule: &'static str,
+    /// The HTTP status of the answer.
+    pub status: Option<u16>,
     /// How often it was tried.
     pub attempts: u32,
     /// What the process ends with.
@@ -41,38 +37,49 @@ fn after(attempts: u32) -> String {
 }
 
 /// One attempt that went wrong, before it is known for whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) reason: String,
-    pub(super) class: Class,
+    pub(super) rule: &'static Rule,
+    pub(super) status: Option<u16>,
     pub(super) exit_code: ExitCode,
     /// How long the source asked to be left alone.
     pub(super) retry_after: Option<Duration>,
+    /// What may help beside what the rule says.
     pub(super) hints: Vec<String>,
 }
 
 impl Failure {
-    pub(super) fn permanent(reason: impl Into<String>) -> Self {
+    /// What the table says of a symptom.
+    pub(super) fn of(symptom: &Symptom<'_>, reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            class: Class::Permanent,
+            rule: classify(symptom),
+            status: symptom.status,
             exit_code: ExitCode::Unknown,
             retry_after: None,
             hints: Vec::new(),
         }
     }
 
-    pub(super) fn transient(reason: impl Into<String>) -> Self {
-        Self {
-            class: Class::Transient,
-            ..Self::permanent(reason)
-        }
+    /// The same of a trouble at a source.
+    pub(super) fn at(place: Place, trouble: Trouble, reason: impl Into<String>) -> Self {
+        let symptom = Symptom {
+            trouble: Some(trouble),
+            ..Symptom::at(place)
+        };
+        Self::of(&symptom, reason)
+    }
+
+    /// What is no version, or cannot be asked for.
+    pub(super) fn permanent(reason: impl Into<String>) -> Self {
+        Self::at(Place::Version, Trouble::Meaningless, reason)
     }
 
     pub(super) fn interrupted() -> Self {
         Self {
             exit_code: ExitCode::Interrupted,
-            ..Self::permanent("interrupted")
+            ..Self::at(Place::Version, Trouble::Interrupted, "interrupted")
         }
     }
 
@@ -87,21 +94,19 @@ impl Failure {
         self
     }
 
-    pub(super) fn named(mut self, name: &str, from: String, attempts: u32) -> VersionError {
-        if self.hints.is_empty() && self.class == Class::Transient {
-            let hint = format!(
-                "see whether the source can be reached from here; `--set {name}=VERSION` does without it"
-            );
-            self.hints.push(hint);
-        }
+    pub(super) fn named(self, name: &str, from: String, attempts: u32) -> VersionError {
+        let mut hints: Vec<String> = self.rule.mend(&[("name", name)]).into_iter().collect();
+        hints.extend(self.hints);
         VersionError {
             name: name.to_owned(),
             from,
             reason: self.reason,
-            class: self.class,
+            class: self.rule.class,
+            rule: self.rule.name,
+            status: self.status,
             attempts,
             exit_code: self.exit_code,
-            hints: self.hints,
+            hints,
         }
     }
 }

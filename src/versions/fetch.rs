@@ -4,6 +4,7 @@ use super::client::{self, Patience};
 use super::error::Failure;
 use super::redact;
 use crate::environment::Environment;
+use crate::failure::{Place, Symptom, Trouble};
 use crate::pace::{Pace, retry_after};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -81,6 +82,7 @@ impl Http {
     /// Sends a request and follows its redirects. `authorization` is asked for each address anew.
     pub(super) async fn send(
         &self,
+        place: Place,
         method: &Method,
         address: &Url,
         headers: &HeaderMap,
@@ -95,30 +97,40 @@ impl Http {
             if let Some(value) = authorization(&address) {
                 request = request.header(header::AUTHORIZATION, value);
             }
-            self.pace.ready(&address).await.map_err(Failure::permanent)?;
-            let response = request.send().await.map_err(|error| describe(&error, &address))?;
+            self.pace
+                .ready(&address)
+                .await
+                .map_err(Failure::permanent)?;
+            let sent = request.send().await;
+            let response = sent.map_err(|error| describe(place, &error, &address))?;
             let (status, answered) = (response.status().as_u16(), response.headers());
             self.pace.heard(&address, status, answered);
-            let Some(next) = redirect(&response, &address)? else {
+            let Some(next) = redirect(place, &response, &address)? else {
                 return Ok(response);
             };
             address = next;
         }
-        Err(Failure::permanent(format!(
+        let reason = format!(
             "{} redirects more than {REDIRECTS} times",
             redact::address(&address)
-        )))
+        );
+        Err(Failure::at(place, Trouble::Redirect, reason))
     }
 
     /// Reads a whole answer, as long as it stays within bounds.
-    pub(super) async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
+    pub(super) async fn body(
+        &self,
+        place: Place,
+        mut response: reqwest::Response,
+    ) -> Result<Vec<u8>, Failure> {
         let address = response.url().clone();
         let too_large = || {
-            Failure::permanent(format!(
+            let reason = format!(
                 "the answer of {} is larger than {} bytes",
                 redact::address(&address),
                 self.largest
-            ))
+            );
+            Failure::at(place, Trouble::TooLarge, reason)
         };
         if response
             .content_length()
@@ -130,7 +142,7 @@ impl Http {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| describe(&error, &address))?
+            .map_err(|error| describe(place, &error, &address))?
         {
             if (body.len() + chunk.len()) as u64 > self.largest {
                 return Err(too_large());
@@ -142,15 +154,13 @@ impl Http {
 }
 
 /// Where a redirect leads; `None` when the answer is none.
-fn redirect(response: &reqwest::Response, from: &Url) -> Result<Option<Url>, Failure> {
+fn redirect(place: Place, response: &reqwest::Response, from: &Url) -> Result<Option<Url>, Failure> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
     let refused = |why: &str| {
-        Err(Failure::permanent(format!(
-            "{} redirects {why}",
-            redact::address(from)
-        )))
+        let reason = format!("{} redirects {why}", redact::address(from));
+        Err(Failure::at(place, Trouble::Redirect, reason))
     };
     let location = response
         .headers()
@@ -167,18 +177,19 @@ fn redirect(response: &reqwest::Response, from: &Url) -> Result<Option<Url>, Fai
     }
 }
 
-/// The failure that a status stands for. `what` was asked, for example "the package document".
-pub(super) fn refused(what: &str, response: &reqwest::Response) -> Failure {
+/// The failure that a status stands for. `what` says what it means: "the package document was refused".
+pub(super) fn refused(place: Place, what: &str, response: &reqwest::Response) -> Failure {
     let status = response.status();
+    let symptom = Symptom {
+        status: Some(status.as_u16()),
+        ..Symptom::at(place)
+    };
     let reason = format!(
-        "{what} was refused: {} answered {}",
+        "{what}: {} answered {}",
         redact::address(response.url()),
         status_text(status)
     );
-    if !is_transient(status) {
-        return Failure::permanent(reason);
-    }
-    let mut failure = Failure::transient(reason);
+    let mut failure = Failure::of(&symptom, reason);
     failure.retry_after = retry_after(response.headers());
     failure
 }
@@ -191,30 +202,15 @@ pub(super) fn status_text(status: StatusCode) -> String {
     }
 }
 
-fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
-}
-
-fn describe(error: &reqwest::Error, address: &Url) -> Failure {
-    let place = redact::address(address);
-    let chain = chain(error);
-    if error.is_timeout() {
-        let what = if error.is_connect() {
-            "connect to"
-        } else {
-            "wait for"
-        };
-        return Failure::transient(format!("{what} {place}: timed out"));
-    }
-    let reason = format!("ask {place}: {chain}");
-    if chain.to_ascii_lowercase().contains("certificate") {
-        return Failure::permanent(reason)
-            .hint("a certificate authority of your own is taken from the system's store or `SSL_CERT_FILE`");
-    }
-    if error.is_builder() {
-        return Failure::permanent(reason);
-    }
-    Failure::transient(reason)
+fn describe(place: Place, error: &reqwest::Error, address: &Url) -> Failure {
+    let trouble = Trouble::of(error);
+    let address = redact::address(address);
+    let reason = match trouble {
+        Trouble::Unreached => format!("connect to {address}: timed out"),
+        Trouble::TimedOut => format!("wait for {address}: timed out"),
+        _ => format!("ask {address}: {}", chain(error)),
+    };
+    Failure::at(place, trouble, reason)
 }
 
 /// An error and what is behind it, without the address, which may hold credentials.

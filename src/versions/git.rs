@@ -2,6 +2,7 @@
 
 use super::error::Failure;
 use super::{Context, Found, redact, shape};
+use crate::failure::{Place, Symptom, Trouble, status};
 use crate::process::{self, Command, Ended};
 use base64::Engine as _;
 use std::time::Duration;
@@ -19,26 +20,35 @@ pub(super) async fn find(url: &str, reference: &str, context: &Context) -> Resul
     let command = command(url, reference, context);
     let output = process::output(&command, Some(TIMEOUT), &context.cancel)
         .await
-        .map_err(|error| Failure::permanent(error.to_string()).hint("install git"))?;
+        .map_err(|error| Failure::at(Place::GitRefs, Trouble::NoProgram, error.to_string()))?;
     match output.ended {
         Ended::Exited(0) => commit(&output.stdout, reference).map(Found::plain),
         Ended::Exited(2) => Err(no_such_ref(reference)),
-        Ended::Exited(code) => Err(failed(&output.stderr, &format!("git ended with {code}"))),
+        Ended::Exited(code) => Err(failed(
+            &output.stderr,
+            Some(code),
+            &format!("git ended with {code}"),
+        )),
         Ended::Signalled(signal) => Err(failed(
             &output.stderr,
+            None,
             &format!("git was ended by signal {signal}"),
         )),
-        Ended::TimedOut => Err(Failure::transient(format!(
-            "git ls-remote did not end within {} s",
-            TIMEOUT.as_secs()
-        ))),
+        Ended::TimedOut => {
+            let reason = format!("git ls-remote did not end within {} s", TIMEOUT.as_secs());
+            Err(Failure::at(Place::GitRefs, Trouble::TimedOut, reason))
+        }
         Ended::Cancelled => Err(Failure::interrupted()),
     }
 }
 
 fn no_such_ref(reference: &str) -> Failure {
-    Failure::permanent(format!("the repository has no ref `{reference}`"))
-        .hint("a branch, a tag, a full ref or a commit of 40 hex digits; short commits cannot be asked for")
+    // What git itself ends with then.
+    let symptom = Symptom {
+        exit_code: Some(2),
+        ..Symptom::at(Place::GitRefs)
+    };
+    Failure::of(&symptom, format!("the repository has no ref `{reference}`"))
 }
 
 /// The rules of git for names of refs, as far as they keep a name from meaning something else than itself.
@@ -188,45 +198,19 @@ fn commit(listing: &str, reference: &str) -> Result<String, Failure> {
     }
 }
 
-/// What git and its helpers say when another try may help.
-const PASSING: [&str; 14] = [
-    "could not resolve host",
-    "temporary failure in name resolution",
-    "failed to connect",
-    "connection refused",
-    "connection reset",
-    "connection timed out",
-    "operation timed out",
-    "connection closed by",
-    "early eof",
-    "rpc failed",
-    "hung up unexpectedly",
-    "unexpected disconnect",
-    "returned error: 429",
-    "returned error: 5",
-];
-
-fn failed(stderr: &str, end: &str) -> Failure {
+/// What git said, and what it means.
+pub(super) fn failed(stderr: &str, exit_code: Option<i32>, end: &str) -> Failure {
     let text = redact::last_lines(stderr.lines(), 4);
     let reason = if text.is_empty() {
         end.to_owned()
     } else {
         format!("{end}: {text}")
     };
-    let lower = stderr.to_ascii_lowercase();
-    if PASSING.iter().any(|words| lower.contains(words)) {
-        return Failure::transient(reason);
-    }
-    let failure = Failure::permanent(reason);
-    let asks = [
-        "authentication failed",
-        "could not read username",
-        "permission denied",
-        "terminal prompts disabled",
-    ];
-    if asks.iter().any(|words| lower.contains(words)) {
-        return failure
-            .hint("git never asks here: set up a credential helper, an SSH key or a public address");
-    }
-    failure
+    let symptom = Symptom {
+        status: status(stderr),
+        exit_code,
+        text: stderr,
+        ..Symptom::at(Place::GitRefs)
+    };
+    Failure::of(&symptom, reason)
 }

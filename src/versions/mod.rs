@@ -19,7 +19,7 @@ mod shape;
 mod tests;
 
 pub use client::Patience;
-pub use error::{Class, VersionError};
+pub use error::VersionError;
 pub use fetch::Http;
 pub use lock::{Lock, LockError, Locked, Mismatch};
 pub use npmrc::Settings as NpmSettings;

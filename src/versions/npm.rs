@@ -3,6 +3,7 @@
 use super::error::Failure;
 use super::package::{Package, Picked};
 use super::{Context, Found, fetch, redact};
+use crate::failure::{Place, Trouble};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -83,7 +84,7 @@ async fn document(package: &str, registry: &Url, context: &Context) -> Result<Pa
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let response = context
         .http
-        .send(&Method::GET, &address, &headers, |address| {
+        .send(Place::NpmDocument, &Method::GET, &address, &headers, |address| {
             authorization(context, registry, address)
         })
         .await?;
@@ -97,27 +98,25 @@ async fn document(package: &str, registry: &Url, context: &Context) -> Result<Pa
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .map_or_else(|| "no content type".to_owned(), |kind| redact::foreign(kind, 60));
-    let body = context.http.body(response).await?;
+    let body = context.http.body(Place::NpmDocument, response).await?;
     serde_json::from_slice(&body).map_err(|error| {
         let reason =
             format!("{place} answered with something else than a package document ({kind}): {error}");
-        if error.is_eof() && !body.is_empty() {
-            Failure::transient(reason)
+        let trouble = if error.is_eof() && !body.is_empty() {
+            Trouble::Ended
         } else {
-            Failure::permanent(reason)
-        }
+            Trouble::Garbled
+        };
+        Failure::at(Place::NpmDocument, trouble, reason)
     })
 }
 
 fn refused_document(response: &reqwest::Response, address: &Url, context: &Context) -> Failure {
-    let failure = match response.status() {
-        StatusCode::NOT_FOUND => Failure::permanent(format!(
-            "there is no such package: {} answered 404 Not Found",
-            redact::address(response.url())
-        ))
-        .hint("a private package may look like this to those who show no credentials"),
-        _ => fetch::refused("the package document", response),
+    let what = match response.status() {
+        StatusCode::NOT_FOUND => "there is no such package",
+        _ => "the package document was refused",
     };
+    let failure = fetch::refused(Place::NpmDocument, what, response);
     with_credential_hints(failure, response.status(), address, context)
 }
 
@@ -151,18 +150,20 @@ fn with_credential_hints(
 /// Where the archive is, as npm sees it: what a mirror lists under the public host lies on the mirror.
 fn tarball_address(picked: &Picked<'_>, registry: &Url) -> Result<Url, Failure> {
     let text = picked.release.tarball().ok_or_else(|| {
-        Failure::permanent(format!("version {} is listed without an archive", picked.version))
+        let reason = format!("version {} is listed without an archive", picked.version);
+        Failure::at(Place::NpmDocument, Trouble::Garbled, reason)
     })?;
     let mut address = registry
         .join(text)
         .ok()
         .filter(|address| matches!(address.scheme(), "http" | "https"))
         .ok_or_else(|| {
-            Failure::permanent(format!(
+            let reason = format!(
                 "version {} is listed with an archive that has no address: `{}`",
                 picked.version,
                 redact::foreign(text, 100)
-            ))
+            );
+            Failure::at(Place::NpmDocument, Trouble::Garbled, reason)
         })?;
     if address.host_str() == Some(PUBLIC_HOST) && registry.host_str() != Some(PUBLIC_HOST) {
         let path = address.path().to_owned();
@@ -189,7 +190,13 @@ async fn tarball_is_there(
     let authorization = |address: &Url| authorization(context, registry, address);
     let mut response = context
         .http
-        .send(&Method::HEAD, tarball, &HeaderMap::new(), authorization)
+        .send(
+            Place::NpmTarball,
+            &Method::HEAD,
+            tarball,
+            &HeaderMap::new(),
+            authorization,
+        )
         .await?;
     // Some servers do not allow HEAD, or have signed their links for GET alone.
     if matches!(response.status().as_u16(), 400 | 403 | 405 | 501) {
@@ -197,7 +204,7 @@ async fn tarball_is_there(
         headers.insert(header::RANGE, HeaderValue::from_static("bytes=0-0"));
         response = context
             .http
-            .send(&Method::GET, tarball, &headers, authorization)
+            .send(Place::NpmTarball, &Method::GET, tarball, &headers, authorization)
             .await?;
     }
     let status = response.status();
@@ -210,13 +217,10 @@ async fn tarball_is_there(
         } else {
             format!("version {} is listed", picked.version)
         };
-        return Err(Failure::transient(format!(
-            "{what}, but its tarball is not there yet: {} answered {}",
-            redact::address(response.url()),
-            fetch::status_text(status)
-        ))
-        .hint("the registry has not caught up with itself: run again later, or name an exact version"));
+        let what = format!("{what}, but its tarball is not there yet");
+        return Err(fetch::refused(Place::NpmTarball, &what, &response));
     }
-    let failure = fetch::refused(&format!("the tarball of {}", picked.version), &response);
+    let what = format!("the tarball of {} was refused", picked.version);
+    let failure = fetch::refused(Place::NpmTarball, &what, &response);
     Err(with_credential_hints(failure, status, tarball, context))
 }

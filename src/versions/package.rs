@@ -1,6 +1,7 @@
 //! A package document of an npm registry, and which of its versions is meant.
 
 use super::error::Failure;
+use crate::failure::{Place, Trouble};
 use nodejs_semver::{Range, Version};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -59,7 +60,8 @@ impl Package {
     /// The version that `wanted` means: a dist-tag, else an exact version, else the best one of a range, as npm chooses it.
     pub(super) fn pick(&self, wanted: &str) -> Result<Picked<'_>, Failure> {
         if self.versions.is_empty() {
-            return Err(Failure::permanent("the package document lists no versions")
+            let reason = "the package document lists no versions";
+            return Err(Failure::at(Place::NpmDocument, Trouble::Absent, reason)
                 .hint("a package that was unpublished looks like this"));
         }
         let wanted = wanted.trim();
@@ -91,9 +93,10 @@ impl Package {
     /// The document is put together from parts: a tag may name a version that the other part does not have yet.
     fn tagged(&self, tag: &str, version: &str) -> Result<Picked<'_>, Failure> {
         self.at(version, true).ok_or_else(|| {
-            Failure::transient(format!(
+            let reason = format!(
                 "the dist-tag `{tag}` has moved on to {version}, which the registry does not list yet"
-            ))
+            );
+            Failure::at(Place::NpmDocument, Trouble::Behind, reason)
         })
     }
 
@@ -137,7 +140,7 @@ impl Package {
             .take(8)
             .map(|(tag, version)| format!("{tag} = {version}"))
             .collect();
-        let failure = Failure::permanent(reason);
+        let failure = Failure::at(Place::NpmDocument, Trouble::Absent, reason);
         if tags.is_empty() {
             return failure;
         }

@@ -1,7 +1,8 @@
 //! What is transient is tried again, as the family's policy says; nothing else is.
 
 use super::Context;
-use super::error::{Class, Failure};
+use super::error::Failure;
+use crate::failure::FailureClass;
 use crate::pace::Again;
 
 /// Makes attempts until one succeeds, fails for good, or none is left. Also says how many it were.
@@ -21,7 +22,7 @@ where
             outcome = attempt() => outcome,
         };
         let mut failure = match outcome {
-            Err(failure) if failure.class == Class::Transient => failure,
+            Err(failure) if failure.rule.class == FailureClass::Transient => failure,
             settled => return (settled, number),
         };
         let pace = context.http.pace();

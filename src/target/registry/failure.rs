@@ -2,7 +2,8 @@
 
 use super::retry;
 use crate::domain::Repository;
-use crate::target::{FailureClass, TargetError};
+use crate::failure::{FailureClass, Place, Rule, Symptom, Trouble, classify};
+use crate::target::TargetError;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use std::error::Error as _;
@@ -61,25 +62,36 @@ impl Operation {
 
     /// No answer came, or not the whole of it.
     pub(super) fn transport(&self, error: &reqwest::Error) -> TargetError {
-        let (reason, hints) = self.explain(error);
-        let certificate = reason.contains("certificate");
-        let class = if error.is_builder() || certificate {
-            FailureClass::Permanent
-        } else {
-            FailureClass::Transient
-        };
-        let mut failed = self.error(class, reason);
-        failed.hints = hints;
-        if certificate {
-            failed.hints.push(
-                "a company's own certificate authority belongs in the system's store, or in the file that SSL_CERT_FILE names"
-                    .to_owned(),
-            );
-        }
+        let reason = self.explain(error);
+        let rule = classify(&Symptom {
+            trouble: Some(Trouble::of(error)),
+            text: &reason,
+            ..self.symptom()
+        });
+        let mut failed = self.error(rule.class, reason);
+        failed.hints = self.hints(rule);
         failed
     }
 
-    fn explain(&self, error: &reqwest::Error) -> (String, Vec<String>) {
+    const fn symptom(&self) -> Symptom<'static> {
+        Symptom::at(if self.write {
+            Place::RegistryWrite
+        } else {
+            Place::RegistryRead
+        })
+    }
+
+    fn hints(&self, rule: &Rule) -> Vec<String> {
+        let may = if self.write { "write to" } else { "read" };
+        let values = [
+            ("host", self.host.as_str()),
+            ("repository", &self.repository),
+            ("may", may),
+        ];
+        rule.mend(&values).into_iter().collect()
+    }
+
+    fn explain(&self, error: &reqwest::Error) -> String {
         let server = error
             .url()
             .and_then(|url| {
@@ -96,30 +108,18 @@ impl Operation {
             }
             source = inner.source();
         }
-        let is_running = format!("is the registry at {} running?", self.host);
         match kind {
-            Some(ErrorKind::ConnectionRefused) => (
-                format!("connect to `{server}`: connection refused"),
-                vec![is_running],
-            ),
+            Some(ErrorKind::ConnectionRefused) => format!("connect to `{server}`: connection refused"),
             Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
-                (format!("`{server}` reset the connection"), Vec::new())
+                format!("`{server}` reset the connection")
             }
-            Some(ErrorKind::UnexpectedEof) => {
-                (format!("`{server}` ended the connection too early"), Vec::new())
+            Some(ErrorKind::UnexpectedEof) => format!("`{server}` ended the connection too early"),
+            _ if error.is_timeout() && error.is_connect() => format!("connect to `{server}`: timed out"),
+            _ if error.is_timeout() => format!("`{server}` did not answer in time"),
+            _ if error.is_connect() => {
+                format!("connect to `{server}`: {}", clean(&innermost, LONGEST_TEXT))
             }
-            _ if error.is_timeout() && error.is_connect() => {
-                (format!("connect to `{server}`: timed out"), vec![is_running])
-            }
-            _ if error.is_timeout() => (format!("`{server}` did not answer in time"), Vec::new()),
-            _ if error.is_connect() => (
-                format!("connect to `{server}`: {}", clean(&innermost, LONGEST_TEXT)),
-                Vec::new(),
-            ),
-            _ => (
-                format!("`{server}`: {}", clean(&innermost, LONGEST_TEXT)),
-                Vec::new(),
-            ),
+            _ => format!("`{server}`: {}", clean(&innermost, LONGEST_TEXT)),
         }
     }
 
@@ -137,41 +137,18 @@ impl Operation {
         if !text.is_empty() {
             reason = format!("{reason} ({text})");
         }
-        // Seen once, with docker-registry 2.8 shortly after a killed push: a child that had been acknowledged was not seen. Why is not
-        // known; another attempt costs little, and a child that is really missing fails all of them.
-        let unseen = codes
-            .iter()
-            .any(|code| code == "MANIFEST_BLOB_UNKNOWN" || code == "BLOB_UNKNOWN");
-        let class = if self.write && unseen {
-            FailureClass::Transient
-        } else {
-            retry::class_of(status.as_u16())
-        };
-        let mut error = self.error(class, reason);
+        let rule = classify(&Symptom {
+            status: Some(status.as_u16()),
+            codes: &codes,
+            text: &text,
+            ..self.symptom()
+        });
+        let mut error = self.error(rule.class, reason);
         error.status = Some(status.as_u16());
         error.codes = codes;
         error.retry_after = retry::retry_after(headers);
-        error.hints = self.hints(status.as_u16());
+        error.hints = self.hints(rule);
         error
-    }
-
-    fn hints(&self, status: u16) -> Vec<String> {
-        let may = if self.write { "write to" } else { "read" };
-        match status {
-            401 | 403 => vec![format!(
-                "`docker login {}` with an account that may {may} `{}`",
-                self.host, self.repository
-            )],
-            429 => vec![format!(
-                "{} limits the rate of requests: log in with an account that has a higher limit, or wait",
-                self.host
-            )],
-            413 => vec![format!(
-                "{}, or a proxy before it, limits the size of uploads",
-                self.host
-            )],
-            _ => Vec::new(),
-        }
     }
 }
 

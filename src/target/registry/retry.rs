@@ -67,27 +67,12 @@ pub(super) async fn retrying<T, F: Future<Output = Result<T, TargetError>> + Sen
     }
 }
 
-/// Whether an answer with this status can be another one later.
-pub(super) const fn class_of(status: u16) -> FailureClass {
-    match status {
-        408 | 429 | 499 | 500 | 502 | 503 | 504 | 522 => FailureClass::Transient,
-        400..500 => FailureClass::Permanent,
-        _ => FailureClass::Unknown,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn registry_classes_of_statuses() {
-        for status in [408, 429, 499, 500, 502, 503, 504, 522] {
-            assert_eq!(class_of(status), FailureClass::Transient, "{status}");
-        }
-        for status in [400, 401, 403, 404, 405, 413] {
-            assert_eq!(class_of(status), FailureClass::Permanent, "{status}");
-        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,9 +1,10 @@
 //! Commands that print a version, and commands that do not.
 
-use super::super::{Class, Resolved, VersionError};
+use super::super::{Resolved, VersionError};
 use super::{World, write};
 use crate::config::VersionSource;
 use crate::domain::ExitCode;
+use crate::failure::FailureClass;
 use std::os::unix::fs::PermissionsExt as _;
 
 const PATTERN: &str = r"\d+\.\d+\.\d+";
@@ -74,7 +75,11 @@ async fn anything_else_is_an_error_that_is_not_tried_again() {
     ] {
         let error = shell(script).await.unwrap_err();
         assert_eq!(error.reason, reason, "{script}");
-        assert_eq!((error.class, error.attempts), (Class::Permanent, 1), "{script}");
+        assert_eq!(
+            (error.class, error.attempts),
+            (FailureClass::Permanent, 1),
+            "{script}"
+        );
         assert_eq!(error.exit_code, ExitCode::Unknown);
     }
 }

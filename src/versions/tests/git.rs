@@ -1,9 +1,10 @@
 //! Refs of a repository on disk.
 
-use super::super::{Class, Resolved, VersionError};
+use super::super::{Resolved, VersionError};
 use super::World;
 use crate::config::VersionSource;
 use crate::domain::ExitCode;
+use crate::failure::FailureClass;
 use crate::process::{self, Command, Ended};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -79,7 +80,7 @@ async fn a_ref_is_the_commit_that_it_names_and_no_other() {
         assert_eq!(error.reason, format!("the repository has no ref `{reference}`"));
         assert_eq!(
             (error.class, error.exit_code),
-            (Class::Permanent, ExitCode::Unknown)
+            (FailureClass::Permanent, ExitCode::Unknown)
         );
     }
 }
@@ -123,7 +124,7 @@ async fn a_repository_that_is_not_there_is_an_error() {
     let error = resolve(&world, "missing.git", "main").await.unwrap_err();
     assert_eq!(
         (error.class, error.exit_code),
-        (Class::Permanent, ExitCode::Unknown)
+        (FailureClass::Permanent, ExitCode::Unknown)
     );
     assert!(error.reason.starts_with("git ended with 128: "), "{error}");
 }
@@ -153,7 +154,7 @@ async fn a_url_that_looks_like_an_option_is_none() {
     let error = resolve(&world, "--upload-pack=touch owned", "main")
         .await
         .unwrap_err();
-    assert_eq!(error.class, Class::Permanent);
+    assert_eq!(error.class, FailureClass::Permanent);
     assert!(!world.root().join("owned").exists());
 }
 
@@ -169,7 +170,7 @@ async fn credentials_of_a_url_go_into_a_header_and_nowhere_else() {
     let error = resolve(&world, &url, "main").await.unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains("hunter"), "{shown}");
-    assert_eq!(error.class, Class::Permanent, "{shown}");
+    assert_eq!(error.class, FailureClass::Permanent, "{shown}");
     let asked = server.received_requests().await.unwrap();
     assert_eq!(asked[0].headers["authorization"], "Basic bWU6aHVudGVyMjI=");
     let command = super::super::git::command(&url, "main", &world.context);
@@ -186,6 +187,10 @@ async fn a_server_that_is_busy_is_asked_again() {
         .await;
     let world = World::new("", &[]);
     let error = resolve(&world, &server.uri(), "main").await.unwrap_err();
-    assert_eq!((error.class, error.attempts), (Class::Transient, 3), "{error}");
+    assert_eq!(
+        (error.class, error.attempts),
+        (FailureClass::Transient, 3),
+        "{error}"
+    );
     assert_eq!(world.notices().len(), 2);
 }

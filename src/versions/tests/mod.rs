@@ -8,6 +8,7 @@ mod npm_failures;
 mod npm_real;
 mod npmrc;
 mod patience;
+mod recorded;
 mod units;
 
 use super::{Context, Notice, Resolved, VersionError, resolve};

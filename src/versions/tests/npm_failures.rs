@@ -1,9 +1,10 @@
 //! npm registries that fail, lie, or have not caught up with themselves.
 
-use super::super::{Class, Http};
+use super::super::Http;
 use super::World;
 use super::npm::{document, serve, serve_archives};
 use crate::domain::ExitCode;
+use crate::failure::FailureClass;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wiremock::matchers::{method, path};
@@ -53,7 +54,7 @@ async fn a_tarball_that_never_comes_is_an_error() {
     first(&server, 99, "HEAD", ResponseTemplate::new(404)).await;
     let world = World::with_registry(&server.uri());
     let error = world.npm("tool", "latest").await.unwrap_err();
-    assert_eq!((error.class, error.attempts), (Class::Transient, 3));
+    assert_eq!((error.class, error.attempts), (FailureClass::Transient, 3));
     assert_eq!(error.exit_code, ExitCode::Unknown);
     assert!(error.reason.contains("its tarball is not there yet"), "{error}");
     let error = world.npm("tool", "1.5.2").await.unwrap_err();
@@ -77,7 +78,7 @@ async fn a_dist_tag_ahead_of_the_versions_is_an_error() {
     serve_archives(&server).await;
     let world = World::with_registry(&server.uri());
     let error = world.npm("tool", "latest").await.unwrap_err();
-    assert_eq!((error.class, error.attempts), (Class::Transient, 3));
+    assert_eq!((error.class, error.attempts), (FailureClass::Transient, 3));
     assert!(
         error
             .reason
@@ -91,7 +92,7 @@ async fn a_package_that_does_not_exist_is_asked_for_once() {
     let server = good().await;
     let world = World::with_registry(&server.uri());
     let error = world.npm("other", "latest").await.unwrap_err();
-    assert_eq!((error.class, error.attempts), (Class::Permanent, 1));
+    assert_eq!((error.class, error.attempts), (FailureClass::Permanent, 1));
     assert_eq!(error.exit_code, ExitCode::Unknown);
     assert_eq!(
         error.to_string(),
@@ -143,7 +144,11 @@ async fn what_is_refused_is_not_asked_again_and_shows_no_secret() {
         );
         let world = World::new(&npmrc, &[]);
         let error = world.npm("tool", "latest").await.unwrap_err();
-        assert_eq!((error.class, error.attempts), (Class::Permanent, 1), "{status}");
+        assert_eq!(
+            (error.class, error.attempts),
+            (FailureClass::Permanent, 1),
+            "{status}"
+        );
         let shown = format!("{error} {error:?} {:?}", world.context.npm());
         assert!(!shown.contains("s3cret") && !shown.contains("hunter2"), "{shown}");
         assert!(shown.contains(&status.to_string()));
@@ -188,7 +193,7 @@ async fn an_answer_that_is_no_package_document_is_an_error() {
         let error = world.npm("tool", "latest").await.unwrap_err();
         assert_eq!(
             (error.class, error.exit_code),
-            (Class::Permanent, ExitCode::Unknown),
+            (FailureClass::Permanent, ExitCode::Unknown),
             "{body}"
         );
         if kind == "text/html" {
@@ -216,7 +221,11 @@ async fn an_answer_that_is_cut_off_is_asked_for_again() {
     });
     let world = World::with_registry(&format!("http://{address}/"));
     let error = world.npm("tool", "latest").await.unwrap_err();
-    assert_eq!((error.class, error.attempts), (Class::Transient, 3), "{error}");
+    assert_eq!(
+        (error.class, error.attempts),
+        (FailureClass::Transient, 3),
+        "{error}"
+    );
     assert_eq!(world.notices().len(), 2);
 }
 
@@ -232,7 +241,7 @@ async fn an_answer_without_end_is_given_up() {
         .clone()
         .with_http(Http::new(&world.context.environment).with_largest(10_000));
     let error = world.npm("tool", "latest").await.unwrap_err();
-    assert_eq!(error.class, Class::Permanent);
+    assert_eq!(error.class, FailureClass::Permanent);
     assert!(error.reason.ends_with("is larger than 10000 bytes"), "{error}");
 }
 

@@ -1,9 +1,10 @@
 //! What needs no source: redaction, shapes, gathering, interruption.
 
-use super::super::{Class, Given, Resolved, redact, resolve_all, source_text};
+use super::super::{Given, Resolved, redact, resolve_all, source_text};
 use super::{World, npm, value};
 use crate::config::VersionSource;
 use crate::domain::ExitCode;
+use crate::failure::FailureClass;
 use indexmap::IndexMap;
 
 #[test]
@@ -127,7 +128,7 @@ async fn an_unreachable_registry_is_tried_again_and_then_an_error() {
     let world = World::new("registry=http://127.0.0.1:9/", &variables);
     let error = world.npm("tool", "latest").await.unwrap_err();
     assert!(proxy.received_requests().await.unwrap().is_empty());
-    assert_eq!((error.class, error.attempts), (Class::Transient, 3));
+    assert_eq!((error.class, error.attempts), (FailureClass::Transient, 3));
     assert_eq!(error.exit_code, ExitCode::Unknown);
     assert_eq!(world.notices().len(), 2);
     let text = error.to_string();

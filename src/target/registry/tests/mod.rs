@@ -9,6 +9,7 @@ mod live;
 mod patience;
 mod presence;
 mod push;
+mod recorded;
 mod retry;
 mod tags;
 mod transfer;
