@@ -16,6 +16,8 @@ pub mod effects;
 pub mod environment;
 pub mod execute;
 pub mod facts;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod gather;
 pub mod holder;
 pub mod init;

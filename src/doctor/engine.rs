@@ -1,7 +1,7 @@
 //! The docker client, the engine behind it, and the buildx plugin: one `docker info`.
 
 use super::check::{Check, Kind};
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::process::{self, Command, Ended};
 use serde::Deserialize;
 use std::time::Duration;
@@ -113,20 +113,19 @@ pub(super) async fn ask(environment: &Environment, cancel: &CancellationToken) -
     if output.ended == Ended::TimedOut {
         return Answer::TimedOut;
     }
+    let redactor = environment.redactor();
+    let said = |text: &str| redactor.line(last_line(text));
     let document = output.stdout.lines().find(|line| line.starts_with('{'));
     match document.map(serde_json::from_str) {
-        Some(Ok(info)) => Answer::Told(info, last_line(&output.stderr).to_owned()),
+        Some(Ok(info)) => Answer::Told(info, said(&output.stderr)),
         Some(Err(error)) => Answer::Unclear(format!("the answer of `docker info`: {error}")),
-        None => Answer::Unclear(format!("`docker info`: {}", last_line(&output.stderr))),
+        None => Answer::Unclear(format!("`docker info`: {}", said(&output.stderr))),
     }
 }
 
 /// The command with the environment's variables.
-pub(super) fn with(mut command: Command, environment: &Environment) -> Command {
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
-    command
+pub(super) fn with(command: Command, environment: &Environment) -> Command {
+    command.within(&environment.for_child(Child::Docker))
 }
 
 /// The last line that says something.

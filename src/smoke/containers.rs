@@ -1,6 +1,6 @@
 //! The containers and images that a smoke test leaves in the engine.
 
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::process::{self, Command, Ended};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -98,10 +98,9 @@ async fn containers_of(image: &str, environment: &Environment) -> Option<BTreeSe
 
 /// Not to be interrupted: cleaning up is what an interrupt asks for.
 pub(super) async fn docker(args: &[&str], environment: &Environment) -> Option<process::Output> {
-    let mut command = Command::new("docker").args(args.iter().copied());
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
+    let command = Command::new("docker")
+        .args(args.iter().copied())
+        .within(&environment.for_child(Child::Docker));
     process::output(&command, Some(PATIENCE), &CancellationToken::new())
         .await
         .ok()

@@ -2,7 +2,7 @@
 
 use super::containers::docker;
 use crate::domain::{Digest, Platform};
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::process::{self, Command, Ended};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, Write};
@@ -60,10 +60,9 @@ pub(super) async fn load(
     let random = std::hash::RandomState::new().build_hasher().finish();
     let repository = format!("{NAME}-{random:016x}");
     let name = format!("{repository}:test");
-    let mut command = Command::new("docker").args(["image", "load", "--quiet"]);
-    for (variable, value) in environment.iter() {
-        command = command.env(variable, value);
-    }
+    let command = Command::new("docker")
+        .args(["image", "load", "--quiet"])
+        .within(&environment.for_child(Child::Docker));
     let (archive, called) = (loading.archive.clone(), name.clone());
     let input: process::Input = Box::new(move |to| archive(&called, to));
     let (output, written) = process::feed(&command, input, Some(PATIENCE), cancel)
@@ -84,7 +83,8 @@ pub(super) async fn load(
         (ended, _) => {
             let said = output.stderr.lines().chain(output.stdout.lines());
             let said = said.map(str::trim).find(|line| !line.is_empty());
-            Some(said.map_or_else(|| format!("docker load: {ended:?}"), str::to_owned))
+            let said = said.map(|line| environment.redactor().line(line));
+            Some(said.unwrap_or_else(|| format!("docker load: {ended:?}")))
         }
     };
     if let Some(reason) = failed {

@@ -7,6 +7,8 @@ mod challenge;
 mod copy;
 mod exchange;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod http;
 mod hub;
 mod layer;

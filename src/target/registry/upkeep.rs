@@ -278,7 +278,7 @@ fn is_absent(error: &TargetError) -> bool {
 }
 
 /// The target of `rel="next"` in a `Link` header (RFC 8288); some registries leave out the quotes.
-fn next_page(link: &str) -> Option<&str> {
+pub(super) fn next_page(link: &str) -> Option<&str> {
     let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
     let next = rest.split(';').any(|parameter| {
         let Some((name, value)) = parameter.trim().split_once('=') else {
