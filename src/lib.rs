@@ -18,6 +18,8 @@ pub mod environment;
 pub mod execute;
 pub mod facts;
 pub mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod gather;
 pub mod holder;
 pub mod init;

@@ -5,6 +5,7 @@
 
 mod undertaker;
 
+use crate::environment::{Child, Environment};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(2);
 /// Longest line that is kept whole; what is longer is cut in pieces of this length.
 const LINE_LIMIT: u64 = 1024 * 1024;
+/// Most of a child's output that is captured, in bytes of each stream; what comes after it is lost.
+const CAPTURED: usize = 32 * 1024 * 1024;
 
-/// A command line, as data: it can be shown, compared and tested without being run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A command line, as data: it can be compared and tested without being run. Shown, it has the names of its variables and nothing of their values.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Command {
     /// Name or path of the program.
     pub program: OsString,
@@ -66,6 +69,19 @@ impl Command {
         self
     }
 
+    /// Gives it the variables of this environment that it has none for itself, and none that the environment withholds.
+    #[must_use]
+    pub fn within(mut self, environment: &Environment) -> Self {
+        for (name, value) in environment.iter() {
+            let own = self.env.entry(name.into());
+            own.or_insert_with(|| Some(value.into()));
+        }
+        for name in environment.withheld() {
+            self.env.entry(name.into()).or_insert(None);
+        }
+        self
+    }
+
     /// Runs in `dir`.
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
@@ -84,6 +100,17 @@ impl Command {
     #[must_use]
     pub fn name(&self) -> String {
         self.program.to_string_lossy().into_owned()
+    }
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Command")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &self.env.keys())
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
     }
 }
 
@@ -185,8 +212,7 @@ pub async fn feed(
             Stream::Stdout => &mut stdout,
             Stream::Stderr => &mut stderr,
         };
-        text.push_str(line);
-        text.push('\n');
+        capture(text, line);
     })
     .await?;
     // The child has ended, and nobody reads the pipe any more: a write that still waits fails.
@@ -288,8 +314,7 @@ pub async fn output(
             Stream::Stdout => &mut stdout,
             Stream::Stderr => &mut stderr,
         };
-        text.push_str(line);
-        text.push('\n');
+        capture(text, line);
     })
     .await?;
     Ok(Output {
@@ -297,6 +322,13 @@ pub async fn output(
         stdout,
         stderr,
     })
+}
+
+fn capture(text: &mut String, line: &str) {
+    if text.len() < CAPTURED {
+        text.push_str(line);
+        text.push('\n');
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one module that spawns")]
@@ -341,9 +373,13 @@ pub struct Leftover(Option<std::process::Child>);
 /// Sees to it that this path is removed when this process has ended. Without a shell on the machine nothing does.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one module that spawns")]
-pub fn remove_at_end(path: &std::path::Path) -> Leftover {
+pub fn remove_at_end(path: &std::path::Path, environment: &Environment) -> Leftover {
     use std::os::unix::process::CommandExt as _;
-    let child = std::process::Command::new("/bin/sh")
+    let mut child = std::process::Command::new("/bin/sh");
+    for name in environment.for_child(Child::Local).withheld() {
+        child.env_remove(name);
+    }
+    let child = child
         .args(["-c", "cat >/dev/null; rm -rf -- \"$1\"", "sh"])
         .arg(path)
         .env_remove(crate::environment::PASSWORD)

@@ -2,7 +2,7 @@
 
 use crate::config::Sign;
 use crate::domain::{Digest, Repository};
-use crate::environment::Environment;
+use crate::environment::{Child, Environment, SIGNING};
 use crate::process::{self, Command, Ended};
 use std::path::Path;
 use std::time::Duration;
@@ -14,16 +14,6 @@ const COSIGN: &str = "cosign";
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Lines of its output that an error repeats.
 const LINES: usize = 8;
-/// Variables of cosign that hold a secret.
-const SECRETS: [&str; 6] = [
-    "COSIGN_PASSWORD",
-    "COSIGN_PRIVATE_KEY",
-    "SIGSTORE_ID_TOKEN",
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "COSIGN_PKCS11_PIN",
-    "VAULT_TOKEN",
-];
-
 /// Something that cosign did not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -54,7 +44,9 @@ pub struct Cosign<'a> {
 /// # Errors
 /// It is not there, or does not start.
 pub async fn is_there(environment: &Environment, cancel: &CancellationToken) -> Result<(), SignError> {
-    let command = with_environment(Command::new(COSIGN).arg("version"), environment);
+    let command = Command::new(COSIGN)
+        .arg("version")
+        .within(&environment.for_child(Child::Local));
     let failed = |message: String| SignError {
         message,
         output: Vec::new(),
@@ -120,8 +112,8 @@ impl Cosign<'_> {
         let command = Command::new(COSIGN)
             .args(args)
             .arg(repository.with_digest(digest))
+            .within(&self.environment.for_child(Child::Sign))
             .dir(self.root);
-        let command = with_environment(command, self.environment);
         let attempted = format!("{verb} `{}`", repository.with_digest(digest));
         let failed = |reason: String, output, interrupted| SignError {
             message: format!("{attempted}: {reason}"),
@@ -146,19 +138,10 @@ impl Cosign<'_> {
     fn last_lines(&self, text: &str) -> Vec<String> {
         let named = self.sign.cosign.iter().chain(self.sign.verify.iter().flatten());
         let named = named.filter_map(|arg| arg.rsplit_once("env://").map(|(_, name)| name));
-        let secrets: Vec<&str> = SECRETS
-            .into_iter()
-            .chain(named)
-            .filter_map(|name| self.environment.get(name))
-            .chain(self.environment.hidden().iter().map(String::as_str))
-            .filter(|secret| secret.len() >= 4)
-            .collect();
-        let clean = |line: &str| {
-            let line: String = line.chars().filter(|c| !c.is_control()).collect();
-            secrets
-                .iter()
-                .fold(line, |line, secret| line.replace(secret, "***"))
-        };
+        let own = SIGNING.into_iter().chain(named);
+        let own = own.filter_map(|name| self.environment.get(name).map(str::to_owned));
+        let redactor = self.environment.redactor_with(own);
+        let clean = |line: &str| redactor.line(line);
         let lines: Vec<String> = text
             .lines()
             .map(clean)
@@ -175,15 +158,6 @@ fn ending(ended: Ended) -> String {
         Ended::TimedOut => format!("took longer than {} s", PATIENCE.as_secs()),
         Ended::Cancelled => "was interrupted".to_owned(),
     }
-}
-
-fn with_environment(mut command: Command, environment: &Environment) -> Command {
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
-    // No child gets it.
-    command.env.insert(crate::environment::PASSWORD.into(), None);
-    command
 }
 
 #[cfg(test)]
@@ -206,6 +180,6 @@ mod tests {
         let said: String = said.collect();
         let lines = cosign.last_lines(&said);
         assert_eq!(lines.len(), LINES);
-        assert_eq!(lines[LINES - 1], "19 ***[0m ***");
+        assert_eq!(lines[LINES - 1], "19 *** ***");
     }
 }

@@ -90,6 +90,15 @@ pub(crate) fn read(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
 }
 
+/// The bytes of all files of a folder, in the order of their names.
+#[expect(clippy::disallowed_methods, reason = "tests read what was written")]
+pub(crate) fn read_all(folder: &Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort_unstable();
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
 /// Runs a program to its end and returns what it prints, both streams.
 #[expect(
     clippy::disallowed_methods,

@@ -7,7 +7,7 @@ use super::failure::BuildFailure;
 use super::progress::{BuildUpdate, Phase, Progress, StepRun};
 use super::secrets;
 use crate::domain::Digest;
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::failure::{Place, Symptom, Trouble};
 use crate::inputs::Dockerignore;
 use crate::plan::BuildStep;
@@ -144,13 +144,8 @@ pub async fn build(
         secrets: &secrets,
         layout: options.layout,
     };
-    let mut command = command(step, base, &io);
-    for (name, value) in options.environment.iter() {
-        command
-            .env
-            .entry(name.into())
-            .or_insert_with(|| Some(value.into()));
-    }
+    let own = secrets::variables(&secrets);
+    let command = command(step, base, &io).within(&options.environment.for_child(Child::Build(&own)));
 
     let redactor = secrets::redactor(&secrets, options.root, options.environment);
     let state = Mutex::new(State {
@@ -339,8 +334,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn from_metadata(path: &Path) -> Option<Digest> {
-    let bytes = tokio::fs::read(path).await.ok()?;
-    let value: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+    digest_in(&tokio::fs::read(path).await.ok()?)
+}
+
+/// What a metadata file says of what was pushed.
+pub(super) fn digest_in(metadata: &[u8]) -> Option<Digest> {
+    let value: serde_json::Value = serde_json::from_slice(metadata).ok()?;
     value.get("containerimage.digest")?.as_str()?.parse().ok()
 }
 

@@ -1,7 +1,7 @@
 //! What the builder can do, from one `docker buildx inspect`.
 
 use crate::domain::Platform;
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::facts::{BuilderFacts, ImageStore};
 use crate::failure::{FailureKind, Place, Symptom, classify};
 use crate::process::{self, Command, Ended, SpawnError};
@@ -88,10 +88,10 @@ pub async fn inspect(
     environment: &Environment,
     cancel: &CancellationToken,
 ) -> Result<BuilderFacts, BuilderError> {
-    let mut command = Command::new("docker").args(["buildx", "inspect"]).args(builder);
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
+    let command = Command::new("docker")
+        .args(["buildx", "inspect"])
+        .args(builder)
+        .within(&environment.for_child(Child::Docker));
     let asked = process::output(&command, Some(PATIENCE), cancel);
     let versions = Box::pin(async {
         if tools {
@@ -106,6 +106,7 @@ pub async fn inspect(
         _ => BuilderError::Spawn(error),
     })?;
     let said = output.stderr.trim();
+    let redactor = environment.redactor();
     match output.ended {
         Ended::Exited(0) => facts(&output.stdout).map(|facts| BuilderFacts {
             buildx,
@@ -119,7 +120,7 @@ pub async fn inspect(
         Ended::Signalled(signal) => Err(BuilderError::Unclear {
             reason: format!("was ended by signal {signal}"),
         }),
-        Ended::Exited(code) => Err(refusal(builder, code, said)),
+        Ended::Exited(code) => Err(refusal(builder, code, &redactor.masked(said.to_owned()))),
     }
 }
 
@@ -163,7 +164,7 @@ fn refusal(builder: Option<&str>, code: i32, said: &str) -> BuilderError {
 }
 
 /// Reads the text: it has no other form. Keys before `Nodes:` are the builder's, those after it each node's.
-fn facts(text: &str) -> Result<BuilderFacts, BuilderError> {
+pub(super) fn facts(text: &str) -> Result<BuilderFacts, BuilderError> {
     let (mut name, mut driver, mut buildkit) = (String::new(), String::new(), String::new());
     let mut platforms: Vec<Platform> = Vec::new();
     let (mut in_nodes, mut containerd, mut answered) = (false, false, false);
@@ -231,10 +232,9 @@ fn facts(text: &str) -> Result<BuilderFacts, BuilderError> {
 
 /// The versions of engine and buildx, for the record; nothing depends on them, so whatever goes wrong leaves them empty.
 async fn versions(environment: &Environment, cancel: &CancellationToken) -> (String, String) {
-    let mut command = Command::new("docker").args(["info", "--format", VERSIONS]);
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
+    let command = Command::new("docker")
+        .args(["info", "--format", VERSIONS])
+        .within(&environment.for_child(Child::Docker));
     match process::output(&command, Some(PATIENCE), cancel).await {
         Ok(output) => read_versions(&output.stdout),
         Err(_) => (String::new(), String::new()),

@@ -7,9 +7,10 @@ mod builder;
 mod classify;
 mod command;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod progress;
 mod rawjson;
-mod redact;
 mod secrets;
 mod vertex_kind;
 
@@ -18,11 +19,11 @@ mod e2e;
 #[cfg(test)]
 mod recorded_tests;
 
+pub use crate::environment::Redactor;
 pub use agents::{AgentError, agents_are_there};
 pub use build::{BuildOptions, Built, Limits, build};
 pub use builder::{BuilderError, inspect};
 pub use command::{BuildIo, LayoutIo, command, shell_line};
 pub use failure::{BuildFailure, FailedRun, Retry};
 pub use progress::{BuildUpdate, StepRun};
-pub use redact::Redactor;
 pub use secrets::{ResolvedSecret, ResolvedSource, SecretError, redactor, resolve};

@@ -88,11 +88,20 @@ pub fn resolve(
     Ok(found)
 }
 
-/// A redactor of the values of these secrets, and of what the environment hides. A file that cannot be read, or is larger than 64 KiB, masks nothing: buildx itself says what
+/// The variables that hold these secrets.
+pub(super) fn variables(secrets: &[ResolvedSecret]) -> Vec<&str> {
+    let named = secrets.iter().filter_map(|secret| match &secret.source {
+        ResolvedSource::Env(name) => Some(name.as_str()),
+        ResolvedSource::File(_) => None,
+    });
+    named.collect()
+}
+
+/// A redactor of the values of these secrets, and of what the environment knows to be secret. A file that cannot be read, or is larger than 64 KiB, masks nothing: buildx itself says what
 /// is wrong with it.
 #[must_use]
 pub fn redactor(secrets: &[ResolvedSecret], root: &Path, environment: &Environment) -> Redactor {
-    let mut values = environment.hidden().to_vec();
+    let mut values = Vec::new();
     for secret in secrets {
         match &secret.source {
             ResolvedSource::Env(name) => values.extend(environment.get(name).map(parts).unwrap_or_default()),
@@ -101,7 +110,7 @@ pub fn redactor(secrets: &[ResolvedSecret], root: &Path, environment: &Environme
             }
         }
     }
-    Redactor::new(values)
+    environment.redactor_with(values)
 }
 
 #[expect(

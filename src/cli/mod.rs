@@ -15,6 +15,7 @@ mod help;
 mod history;
 mod init;
 mod mirrors;
+mod panic;
 mod plan;
 mod promote;
 mod prune;
@@ -42,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs one command to its end.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
+    panic::listen(&environment);
     let args: Vec<OsString> = args.into_iter().collect();
     let matches = help::command(&environment, &args).try_get_matches_from(args);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {

@@ -111,6 +111,7 @@ impl Session {
             platforms,
         };
         let loaded = config::load(&self.global.file, &self.environment, &overrides)?;
+        self.environment.learn_secrets(loaded.family.secret_variables());
         if !self.global.quiet && !loaded.warnings.is_empty() {
             self.stderr
                 .write(&config::render_all(&loaded.warnings, self.stderr.color()));
@@ -356,6 +357,7 @@ impl Session {
         target: Place,
         settings: execute::Settings,
     ) -> Result<Report, Failure> {
+        Credentials::of(&self.environment, None).hide_all();
         let login = self.login(&family, &plan)?;
         let environment = self.environment.for_children();
         let environment = match &login {

@@ -66,6 +66,15 @@ impl Family {
         self.work_repository.as_ref().unwrap_or(&self.repository)
     }
 
+    /// Variables that hold the values of build secrets.
+    pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
+        let secrets = self.images.iter().flat_map(|image| &image.build.secrets);
+        secrets.filter_map(|secret| match &secret.source {
+            SecretSource::Env(name) => Some(name.as_str()),
+            SecretSource::File(_) => None,
+        })
+    }
+
     /// Everything that it is in: each repository once.
     #[must_use]
     pub fn repositories(&self) -> Vec<Repository> {

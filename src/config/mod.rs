@@ -14,7 +14,7 @@ mod sbom;
 mod schema;
 mod template;
 
-pub(crate) use document::{looks_like_secret, looks_like_token};
+pub(crate) use crate::environment::{looks_harmless, looks_like_secret, looks_like_token};
 pub use family::{
     Build, BuildContext, Cache, CacheTo, Describe, Family, HashFormat, Image, Provenance, Prune, Refresh,
     Release, Retry, Secret, SecretSource, Sign, Smoke, Upstream, VersionSource,

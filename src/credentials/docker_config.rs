@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// The key of Docker Hub, for historical reasons a URL.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
+/// Shorter texts in the place of secrets are none, in bytes.
+const SHORTEST: usize = 5;
+
 /// Where docker looks for a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
@@ -39,13 +42,41 @@ impl DockerConfig {
             return Ok(Self::default());
         }
         // serde_json's own words may hold a piece of the text, so only the place is told.
-        serde_json::from_str(text).map(Self).map_err(|error| {
+        let config = serde_json::from_str(text).map(Self).map_err(|error| {
             format!(
                 "is not valid JSON: line {}, column {}",
                 error.line(),
                 error.column()
             )
-        })
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether what is read of it has the form that docker wants. What is told is the place alone.
+    fn check(&self) -> Result<(), String> {
+        let wrong = |place: &str, wanted: &str| Err(format!("is damaged: `{place}` is no {wanted}"));
+        match self.0.get("credsStore") {
+            None | Some(Value::String(_) | Value::Null) => {}
+            Some(_) => return wrong("credsStore", "text"),
+        }
+        for (table, wanted) in [("auths", "table"), ("credHelpers", "text")] {
+            let entries = match self.0.get(table) {
+                None | Some(Value::Null) => continue,
+                Some(Value::Object(entries)) => entries,
+                Some(_) => return wrong(table, "table"),
+            };
+            for (host, entry) in entries {
+                let good = match wanted {
+                    "text" => entry.is_string(),
+                    _ => entry.is_object(),
+                };
+                if !good {
+                    return wrong(&format!("{table}.{}", hostname(host).escape_debug()), wanted);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads the file; one that is not there is an empty one.
@@ -78,9 +109,28 @@ impl DockerConfig {
             });
         }
         match self.entry(&keys) {
-            Some(entry) => credential(entry).map(|found| found.map_or(Found::Nobody, Found::Credential)),
+            Some(entry) => credential(entry)
+                .map(|found| found.map_or(Found::Nobody, Found::Credential))
+                .map_err(|reason| format!("{reason} in `auths` for `{host}`")),
             None => Ok(Found::Nobody),
         }
+    }
+
+    /// Everything secret that stands in it, as it stands there and as it is meant.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let auths = self.0.get("auths").and_then(Value::as_object);
+        let mut secrets = Vec::new();
+        for entry in auths.into_iter().flat_map(Map::values) {
+            let texts = ["auth", "password", "identitytoken", "registrytoken"];
+            let texts = texts.iter().filter_map(|key| entry.get(*key)?.as_str());
+            secrets.extend(texts.map(str::to_owned));
+            if let Ok(Some(credential)) = credential(entry) {
+                secrets.push(credential.secret().expose().to_owned());
+            }
+        }
+        // `Og==` is `:`, which stands for nobody.
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets
     }
 
     /// The entry of `auths`: under its very key, else under one that names the same host.
@@ -246,6 +296,14 @@ mod tests {
         ] {
             assert_eq!(find(config, host), Ok(found), "{host}");
         }
+        let secrets = DockerConfig::parse(config).unwrap().secrets();
+        for secret in ["hunter2", "YWxpY2U6aHVudGVyMg==", "refresh", "secret"] {
+            assert!(
+                secrets.iter().any(|known| known == secret),
+                "{secret}: {secrets:?}"
+            );
+        }
+        assert!(!secrets.iter().any(|known| known == "Og=="));
     }
 
     #[test]
@@ -270,8 +328,30 @@ mod tests {
         for auth in ["hunter2", "aHVudGVyMg=="] {
             let config = format!(r#"{{"auths":{{"a.example":{{"auth":"{auth}"}}}}}}"#);
             let error = find(&config, "a.example").unwrap_err();
-            assert!(error.contains("base64") && !error.contains("hunter2"), "{error}");
+            assert!(
+                error.contains("base64") && error.contains("`a.example`") && !error.contains("hunter2"),
+                "{error}"
+            );
         }
+        for (config, place) in [
+            (r#"{"auths":"hunter2"}"#, "`auths` is no table"),
+            (
+                r#"{"auths":{"https://a.example/v1/":"hunter2"}}"#,
+                "`auths.a.example` is no table",
+            ),
+            (r#"{"credsStore":{"hunter2":1}}"#, "`credsStore` is no text"),
+            (r#"{"credHelpers":["hunter2"]}"#, "`credHelpers` is no table"),
+            (
+                r#"{"credHelpers":{"a.example":7}}"#,
+                "`credHelpers.a.example` is no text",
+            ),
+        ] {
+            let error = DockerConfig::parse(config).unwrap_err();
+            assert!(error.contains(place) && !error.contains("hunter2"), "{error}");
+        }
+        assert!(
+            DockerConfig::parse(r#"{"auths":null,"credHelpers":null,"credsStore":null,"x":[1]}"#).is_ok()
+        );
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::docker_config::{self, DockerConfig, Found};
 use super::helper;
-use super::secret::Credential;
+use super::secret::{Credential, Secret};
+use super::source::CredentialSource;
 use crate::environment::Environment;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a credential helper may take: one that waits for a person at a key ring must not hang a run.
@@ -37,6 +38,8 @@ struct Sources {
     config: Option<PathBuf>,
     /// What helpers get, and docker's own variable is read from.
     environment: Environment,
+    /// Where those that were asked for came from.
+    used: Mutex<BTreeMap<String, CredentialSource>>,
 }
 
 impl Credentials {
@@ -68,6 +71,7 @@ impl Credentials {
             given,
             config: docker_config::folder(environment).map(|folder| folder.join("config.json")),
             environment: environment.for_children(),
+            used: Mutex::default(),
         }))
     }
 
@@ -78,17 +82,52 @@ impl Credentials {
     }
 
     /// What `DOCKER_AUTH_CONFIG` has. Docker takes it before any file, and passes over it when it is damaged.
-    pub(super) fn in_variable(&self, host: &str) -> Option<Credential> {
+    fn in_variable(&self, host: &str) -> Option<Credential> {
         let text = self.0.environment.get("DOCKER_AUTH_CONFIG")?;
-        match DockerConfig::parse(text).ok()?.find(host) {
+        let config = DockerConfig::parse(text).ok()?;
+        config
+            .secrets()
+            .iter()
+            .for_each(|secret| self.0.environment.hide(secret));
+        match config.find(host) {
             Ok(Found::Credential(credential)) => Some(credential),
             _ => None,
         }
     }
 
-    /// Docker's `config.json`.
-    pub(super) fn config(&self) -> Option<&Path> {
-        self.0.config.as_deref()
+    /// Where the credentials for a registry come from. Asks for them, to know whether there are any.
+    ///
+    /// # Errors
+    /// They are there, but cannot be got at.
+    pub async fn source(&self, host: &str) -> Result<CredentialSource, CredentialsError> {
+        Ok(self.look_up(&host.to_lowercase()).await?.1)
+    }
+
+    /// Where the credentials for a registry came from when they were asked for last; `None` when they never were.
+    #[must_use]
+    pub fn used(&self, host: &str) -> Option<CredentialSource> {
+        let used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(&host.to_lowercase()).cloned()
+    }
+
+    /// Keeps all that docker's configuration holds out of all texts of this run, whatever host it is for: a test or a build may print the file.
+    pub fn hide_all(&self) {
+        let sources = &*self.0;
+        let variable = sources.environment.get("DOCKER_AUTH_CONFIG");
+        let variable = variable.and_then(|text| DockerConfig::parse(text).ok());
+        // One that is damaged is told where it is needed.
+        let file = sources
+            .config
+            .as_ref()
+            .and_then(|file| DockerConfig::read(file).ok());
+        for secret in variable.iter().chain(&file).flat_map(DockerConfig::secrets) {
+            sources.environment.hide(secret);
+        }
+    }
+
+    /// Keeps something that was got for a credential, such as a token, out of all texts of this run.
+    pub fn hide(&self, secret: &Secret) {
+        self.0.environment.hide(secret.expose());
     }
 
     /// The credential for a registry; `None` means anonymously. May run a credential helper, for at most 20 s.
@@ -97,33 +136,62 @@ impl Credentials {
     /// The configuration is damaged, or a helper failed otherwise than by knowing nothing of the host.
     pub async fn for_host(&self, host: &str) -> Result<Option<Credential>, CredentialsError> {
         let host = host.to_lowercase();
+        let (credential, source) = self.look_up(&host).await?;
+        if let Some(credential) = &credential {
+            self.hide(credential.secret());
+        }
+        let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert(host, source);
+        Ok(credential)
+    }
+
+    async fn look_up(&self, host: &str) -> Result<(Option<Credential>, CredentialSource), CredentialsError> {
         let sources = &*self.0;
         let failed = |(reason, hint)| CredentialsError {
-            host: host.clone(),
+            host: host.to_owned(),
             reason,
             hint,
         };
-        if let Some(given) = sources.given.get(&host) {
+        if let Some(given) = sources.given.get(host) {
             return given
                 .clone()
-                .map(Some)
+                .map(|credential| (Some(credential), CredentialSource::Variables))
                 .map_err(|reason| failed((reason, "set both variables or neither".to_owned())));
         }
-        if let Some(credential) = self.in_variable(&host) {
-            return Ok(Some(credential));
+        if let Some(credential) = self.in_variable(host) {
+            return Ok((Some(credential), CredentialSource::DockerVariable));
         }
         let Some(config) = &sources.config else {
-            return Ok(None);
+            return Ok((None, CredentialSource::Nowhere));
         };
-        let found = DockerConfig::read(config).and_then(|config| config.find(&host));
+        let found = DockerConfig::read(config)
+            .inspect(|found| {
+                found
+                    .secrets()
+                    .iter()
+                    .for_each(|secret| sources.environment.hide(secret))
+            })
+            .and_then(|found| {
+                found
+                    .find(host)
+                    .map_err(|reason| format!("`{}`: {reason}", config.display()))
+            });
         match found.map_err(|reason| failed((reason, check(config))))? {
-            Found::Nobody => Ok(None),
-            Found::Credential(credential) => Ok(Some(credential)),
+            Found::Nobody => Ok((None, CredentialSource::Nowhere)),
+            Found::Credential(credential) => Ok((Some(credential), CredentialSource::File(config.clone()))),
             Found::Helper { name, server } => {
                 // Boxed: it is rare, and far down in the types of all that asks a registry.
                 let asked: BoxFuture<'_, _> =
                     helper::ask(&name, &server, &sources.environment, HELPER_TIMEOUT).boxed();
-                asked.await.map_err(failed)
+                let credential = asked.await.map_err(|(reason, hint)| {
+                    let reason = format!("{reason}; `{}` names it", config.display());
+                    failed((reason, hint))
+                })?;
+                let source = match credential {
+                    Some(_) => CredentialSource::Helper(name),
+                    None => CredentialSource::HelperWithout(name),
+                };
+                Ok((credential, source))
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Nothing here is ever printed. Docker's own rules are followed (docker/cli, `cli/config`), so that docker and this program come to the same credential.
 
 mod docker_config;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod helper;
 mod lookup;
 mod private;

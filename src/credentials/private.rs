@@ -73,7 +73,7 @@ impl PrivateConfig {
             hint: "set TMPDIR to a folder that this user can write to".to_owned(),
         };
         let (folder, lock) = locked(&parent).map_err(failed)?;
-        let leftover = process::remove_at_end(folder.path());
+        let leftover = process::remove_at_end(folder.path(), environment);
         if let Some(own) = &own {
             link(own, folder.path()).map_err(failed)?;
         }
@@ -105,7 +105,10 @@ impl PrivateConfig {
             children = children.with("DOCKER_AUTH_CONFIG", variable.clone());
         }
         match &self.encoded {
-            Some(encoded) => children.hiding(encoded.clone()),
+            Some(encoded) => {
+                children.hide(encoded.clone());
+                children
+            }
             None => children,
         }
     }
@@ -253,7 +256,7 @@ mod tests {
         let children = private.environment(environment.for_children());
         let folder = config_of(&children);
         assert_eq!(children.get("SPLITBASE_PASSWORD"), None);
-        assert_eq!(children.hidden(), ["hunter2", "dXNlcjpodW50ZXIy"]);
+        assert_eq!(children.hidden(), ["dXNlcjpodW50ZXIy", "hunter2"]);
         assert!(!format!("{private:?} {children:?}").contains("hunter2"));
         assert_eq!(folder.parent().unwrap(), root.path().join("tmp"));
         assert_eq!(folder.metadata().unwrap().mode() & 0o777, 0o700);

@@ -50,6 +50,14 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// The part of it that is secret.
+    #[must_use]
+    pub const fn secret(&self) -> &Secret {
+        match self {
+            Self::Password { password: secret, .. } | Self::IdentityToken(secret) => secret,
+        }
+    }
+
     /// A credential of these two; the user `<token>` marks an identity token.
     pub fn new(username: impl Into<String>, secret: impl Into<String>) -> Self {
         let (username, secret) = (username.into(), Secret::new(secret));

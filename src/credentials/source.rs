@@ -1,7 +1,6 @@
-//! Where the credentials for a host come from, for `doctor`.
+//! Where the credentials for a host come from: named in errors and by `doctor`, never what they are.
 
-use super::docker_config::{DockerConfig, Found};
-use super::lookup::{Credentials, CredentialsError};
+use std::fmt;
 use std::path::PathBuf;
 
 /// Where the credentials for a host come from. Says nothing of what they are.
@@ -15,33 +14,24 @@ pub enum CredentialSource {
     Helper(String),
     /// `auths` of docker's `config.json`, which is this file.
     File(PathBuf),
+    /// A credential helper is in charge and knows nothing of the host: the registry is asked anonymously.
+    HelperWithout(String),
     /// There are none: the registry is asked anonymously.
     Nowhere,
 }
 
-impl Credentials {
-    /// Where the credentials for a registry come from. Asks for them, to know whether there are any.
-    ///
-    /// # Errors
-    /// They are there, but cannot be got at.
-    pub async fn source(&self, host: &str) -> Result<CredentialSource, CredentialsError> {
-        let host = host.to_lowercase();
-        if self.for_host(&host).await?.is_none() {
-            return Ok(CredentialSource::Nowhere);
+impl fmt::Display for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variables => f.write_str("from SPLITBASE_USERNAME and SPLITBASE_PASSWORD"),
+            Self::DockerVariable => f.write_str("from DOCKER_AUTH_CONFIG"),
+            Self::Helper(name) => write!(f, "from `docker-credential-{name}`"),
+            Self::File(path) => write!(f, "from `{}`", path.display()),
+            Self::HelperWithout(name) => write!(
+                f,
+                "none, `docker-credential-{name}` has none for it, so it is asked anonymously"
+            ),
+            Self::Nowhere => f.write_str("none, it is asked anonymously"),
         }
-        if self.given_for(&host) {
-            return Ok(CredentialSource::Variables);
-        }
-        if self.in_variable(&host).is_some() {
-            return Ok(CredentialSource::DockerVariable);
-        }
-        let Some(file) = self.config() else {
-            return Ok(CredentialSource::Nowhere);
-        };
-        let found = DockerConfig::read(file).and_then(|config| config.find(&host));
-        Ok(match found {
-            Ok(Found::Helper { name, .. }) => CredentialSource::Helper(name),
-            _ => CredentialSource::File(file.to_owned()),
-        })
     }
 }

@@ -77,7 +77,7 @@ pub(super) async fn run(
         Ended::Exited(0) => Outcome::Ran,
         Ended::TimedOut => Outcome::TimedOut,
         _ if output.stderr.contains("exec format error") => Outcome::NotEmulated,
-        _ => Outcome::Failed(last_line(&output.stderr).to_owned()),
+        _ => Outcome::Failed(environment.redactor().line(last_line(&output.stderr))),
     }
 }
 

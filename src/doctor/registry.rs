@@ -1,7 +1,6 @@
 //! The registry: whether it answers, whether this account may read and push there.
 
 use super::check::{Check, Kind};
-use super::credentials::words;
 use crate::config::Retry;
 use crate::credentials::{CredentialSource, Credentials};
 use crate::domain::{Duration, Repository};
@@ -112,11 +111,11 @@ pub(super) fn judge_push(facts: &Facts) -> Check {
         )),
         (Some(401), Some(source)) => check.mend(format!(
             "the credentials {} are refused: are they right, and still valid? `docker login {host}` sets new ones",
-            words(source)
+            source
         )),
         (Some(403 | 404), Some(source)) => check.mend(format!(
             "the account of the credentials {} may not push: give it the right to write to `{repository}`, or log in with another one",
-            words(source)
+            source
         )),
         (Some(405), _) => check.mend(format!(
             "{host} is read-only: a mirror or cache, or in maintenance; name a registry that takes uploads (`--repository`)"

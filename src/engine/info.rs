@@ -1,6 +1,6 @@
 //! The docker client and the engine behind it: one `docker info`.
 
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::process::{self, Command, Ended};
 use serde::Deserialize;
 use std::time::Duration;
@@ -124,11 +124,12 @@ pub async fn ask(environment: &Environment, cancel: &CancellationToken) -> Answe
     if output.ended == Ended::TimedOut {
         return Answer::TimedOut;
     }
+    let said = |text: &str| environment.redactor().line(last_line(text));
     let document = output.stdout.lines().find(|line| line.starts_with('{'));
     match document.map(serde_json::from_str) {
-        Some(Ok(info)) => Answer::Told(info, last_line(&output.stderr).to_owned()),
+        Some(Ok(info)) => Answer::Told(info, said(&output.stderr)),
         Some(Err(error)) => Answer::Unclear(format!("the answer of `docker info`: {error}")),
-        None => Answer::Unclear(format!("`docker info`: {}", last_line(&output.stderr))),
+        None => Answer::Unclear(format!("`docker info`: {}", said(&output.stderr))),
     }
 }
 
@@ -142,7 +143,7 @@ pub(super) async fn gone(environment: &Environment, cancel: &CancellationToken) 
             Some(format!("it does not answer within {} s", PATIENCE.as_secs()))
         }
         Ok(output) if output.ended == Ended::Cancelled => None,
-        Ok(output) => Some(last_line(&output.stderr).to_owned()),
+        Ok(output) => Some(environment.redactor().line(last_line(&output.stderr))),
         // Without a client, nothing is known of the engine.
         Err(_) => None,
     }
@@ -150,11 +151,8 @@ pub(super) async fn gone(environment: &Environment, cancel: &CancellationToken) 
 
 /// The command with the environment's variables.
 #[must_use]
-pub fn with(mut command: Command, environment: &Environment) -> Command {
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
-    command
+pub fn with(command: Command, environment: &Environment) -> Command {
+    command.within(&environment.for_child(Child::Docker))
 }
 
 /// The last line that says something.

@@ -4,7 +4,7 @@ use super::{DockerfileProblem, GatherError};
 use crate::config::{Family, Image};
 use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ImageId, InvalidText, Repository, Tag};
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::inputs::dockerfile::{Dockerfile, Instruction, needs_paths, triggers, unclear};
 use crate::inputs::{self, Collected, InputEntry, InputError, Listing, Request};
 use crate::process::{self, Command, Ended};
@@ -209,6 +209,7 @@ pub(super) async fn revision(
     let command = Command::new("git")
         .args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
         .env("GIT_OPTIONAL_LOCKS", "0")
+        .within(&environment.for_child(Child::Local))
         .dir(root);
     let output = process::output(&command, Some(Duration::from_secs(30)), cancel)
         .await

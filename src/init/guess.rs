@@ -1,7 +1,7 @@
 //! Defaults that the folder suggests.
 
 use crate::domain::{Repository, VariantName};
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::process::{self, Command, Ended};
 use std::path::Path;
 use std::time::Duration;
@@ -46,12 +46,10 @@ pub async fn repository(
     environment: &Environment,
     cancel: &CancellationToken,
 ) -> Option<Repository> {
-    let mut command = Command::new("git")
+    let command = Command::new("git")
         .args(["remote", "get-url", "origin"])
+        .within(&environment.for_child(Child::Local))
         .dir(folder);
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
     let asked = process::output(&command, Some(Duration::from_secs(5)), cancel).await;
     let origin = asked
         .ok()

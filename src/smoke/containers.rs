@@ -1,6 +1,6 @@
 //! The containers and images that a smoke test leaves in the engine.
 
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::process::{self, Command, Ended};
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -118,10 +118,9 @@ pub(super) async fn docker(
     environment: &Environment,
     cancel: &CancellationToken,
 ) -> Option<process::Output> {
-    let mut command = Command::new("docker").args(args.iter().copied());
-    for (name, value) in environment.iter() {
-        command = command.env(name, value);
-    }
+    let command = Command::new("docker")
+        .args(args.iter().copied())
+        .within(&environment.for_child(Child::Docker));
     let stop = CancellationToken::new();
     let asked = process::output(&command, Some(PATIENCE), &stop);
     let impatient = async {

@@ -2,7 +2,7 @@
 
 use super::containers::docker;
 use crate::domain::{Digest, Platform};
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::process::{self, Command, Ended};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, Write};
@@ -123,10 +123,9 @@ async fn once(
     let random = std::hash::RandomState::new().build_hasher().finish();
     let repository = format!("{NAME}-{random:016x}");
     let name = format!("{repository}:test");
-    let mut command = Command::new("docker").args(["image", "load", "--quiet"]);
-    for (variable, value) in environment.iter() {
-        command = command.env(variable, value);
-    }
+    let command = Command::new("docker")
+        .args(["image", "load", "--quiet"])
+        .within(&environment.for_child(Child::Docker));
     let (archive, called) = (loading.archive.clone(), name.clone());
     let input: process::Input = Box::new(move |to| archive(&called, to));
     let (output, written) = process::feed(&command, input, Some(PATIENCE), cancel)
@@ -154,7 +153,7 @@ async fn once(
             let said = said.map(str::trim).find(|line| !line.is_empty());
             Some(said.map_or_else(
                 || NotLoaded::new(format!("docker load: {ended:?}")),
-                |said| NotLoaded::of_engine(said.to_owned()),
+                |said| NotLoaded::of_engine(environment.redactor().line(said)),
             ))
         }
     };

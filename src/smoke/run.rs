@@ -4,9 +4,8 @@ use super::containers;
 use super::held::Held;
 use super::load::{self, Loaded, Loading};
 use super::verdict::{Tail, interrupted, verdict};
-use crate::buildx::Redactor;
 use crate::domain::{Digest, ExitCode, Platform};
-use crate::environment::Environment;
+use crate::environment::{Child, Environment};
 use crate::plan::SmokeStep;
 use crate::process::{self, Command, Ended, SpawnError};
 use std::convert::Infallible;
@@ -215,7 +214,7 @@ async fn of(
     let before = containers::before(image, options.environment, cancel).await;
 
     let mut log = log_file(step, options.logs);
-    let redactor = Redactor::new(options.environment.hidden().iter().cloned());
+    let redactor = options.environment.redactor();
     let mut output = Tail::default();
     let start = tokio::time::Instant::now();
     let test = process::run(&command, Some(step.timeout.0), cancel, |_, line| {
@@ -285,10 +284,10 @@ fn command(step: &SmokeStep, image: &str, options: &SmokeOptions<'_>) -> Result<
     } else {
         program.into()
     };
-    let mut command = Command::new(path).args(args.iter().cloned()).dir(options.root);
-    for (name, value) in options.environment.iter() {
-        command = command.env(name, value);
-    }
+    let mut command = Command::new(path)
+        .args(args.iter().cloned())
+        .dir(options.root)
+        .within(&options.environment.for_child(Child::Docker));
     for (name, value) in &step.env {
         command = command.env(name, value);
     }

@@ -3,6 +3,7 @@
 use super::error::Failure;
 use super::{Context, Found, redact, shape};
 use crate::config::VersionSource;
+use crate::environment::{Child, Redactor};
 use crate::failure::{Place, Symptom};
 use crate::process::{self, Command, Ended, Stream};
 use std::collections::VecDeque;
@@ -23,8 +24,14 @@ pub(super) async fn find(command: &[String], pattern: &str, context: &Context) -
     } else {
         program.into()
     };
-    let line = Command::new(program).args(args).dir(context.root());
-    let mut output = Printed::default();
+    let line = Command::new(program)
+        .args(args)
+        .within(&context.environment.for_child(Child::Version))
+        .dir(context.root());
+    let mut output = Printed {
+        redactor: context.environment.redactor(),
+        ..Printed::default()
+    };
     let ended = process::run(&line, Some(TIMEOUT), &context.cancel, |stream, line| {
         output.take(stream, line);
     })
@@ -64,6 +71,7 @@ struct Printed {
     first: Option<String>,
     lines: u64,
     errors: VecDeque<String>,
+    redactor: Redactor,
 }
 
 impl Printed {
@@ -114,6 +122,7 @@ impl Printed {
     }
 
     fn errors(&self) -> String {
-        redact::last_lines(self.errors.iter().map(String::as_str), SHOWN)
+        let lines: Vec<String> = self.errors.iter().map(|line| self.redactor.line(line)).collect();
+        redact::last_lines(lines.iter().map(String::as_str), SHOWN)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::error::Failure;
 use super::{Context, Found, redact, shape};
+use crate::environment::{Child, Redactor};
 use crate::failure::{Place, Symptom, Trouble, status};
 use crate::process::{self, Command, Ended};
 use base64::Engine as _;
@@ -21,16 +22,17 @@ pub(super) async fn find(url: &str, reference: &str, context: &Context) -> Resul
     let output = process::output(&command, Some(TIMEOUT), &context.cancel)
         .await
         .map_err(|error| Failure::at(Place::GitRefs, Trouble::NoProgram, error.to_string()))?;
+    let said = || redactor(url, context).masked(output.stderr.clone());
     match output.ended {
         Ended::Exited(0) => commit(&output.stdout, reference).map(Found::plain),
         Ended::Exited(2) => Err(no_such_ref(reference)),
         Ended::Exited(code) => Err(failed(
-            &output.stderr,
+            &said(),
             Some(code),
             &format!("git ended with {code}"),
         )),
         Ended::Signalled(signal) => Err(failed(
-            &output.stderr,
+            &said(),
             None,
             &format!("git was ended by signal {signal}"),
         )),
@@ -89,6 +91,7 @@ pub(super) fn command(url: &str, reference: &str, context: &Context) -> Command 
     let mut command = Command::new("git")
         .args(["ls-remote", "--exit-code", "--"])
         .arg(&address)
+        .within(&context.environment.for_child(Child::Login))
         .dir(context.root())
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C");
@@ -151,6 +154,18 @@ fn without_credentials(text: &str) -> (String, Option<String>) {
     (url.into(), Some(header))
 }
 
+/// Masks what git was given: the password in the address, as it stands there and as it is meant.
+fn redactor(url: &str, context: &Context) -> Redactor {
+    let address = Url::parse(url).ok();
+    let password = address.as_ref().and_then(|url| {
+        let token = url.scheme().starts_with("http").then(|| url.username());
+        url.password().or(token)
+    });
+    let meant = password.map(|password| String::from_utf8_lossy(&decoded(password)).into_owned());
+    let given = [password.map(str::to_owned), meant];
+    context.environment.redactor_with(given.into_iter().flatten())
+}
+
 /// Undoes percent encoding.
 fn decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
@@ -168,7 +183,7 @@ fn decoded(text: &str) -> Vec<u8> {
 }
 
 /// The commit of the one ref that is meant; of an annotated tag, the commit that it points at.
-fn commit(listing: &str, reference: &str) -> Result<String, Failure> {
+pub(super) fn commit(listing: &str, reference: &str) -> Result<String, Failure> {
     let refs: Vec<(&str, &str)> = listing
         .lines()
         .filter_map(|line| line.split_once('\t'))

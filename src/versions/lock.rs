@@ -179,7 +179,7 @@ impl Lock {
         })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         // A later schema may have keys that this one does not know: that it is later is what the user must hear.
         let table: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
         match table.get("schema").and_then(toml::Value::as_integer) {

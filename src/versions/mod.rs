@@ -7,6 +7,8 @@ mod client;
 mod command;
 mod error;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod git;
 mod lock;
 mod npm;

@@ -31,7 +31,7 @@ pub(super) async fn find(package: &str, range: &str, context: &Context) -> Resul
             format!(
                 "{package}@{} is deprecated: {}",
                 picked.version,
-                redact::foreign(text, 500)
+                redact::foreign(&context.environment.redactor().masked(text.to_owned()), 500)
             )
         })
         .into_iter()

@@ -60,7 +60,7 @@ impl Settings {
     }
 
     /// Adds what an `.npmrc` says; it wins over what is there.
-    fn add_file(&mut self, text: &str, place: &str, environment: &Environment) {
+    pub(super) fn add_file(&mut self, text: &str, place: &str, environment: &Environment) {
         for line in text.trim_start_matches('\u{feff}').lines().map(str::trim) {
             if line.starts_with('[') && line.ends_with(']') {
                 // What stands in a section is not a setting of npm's.

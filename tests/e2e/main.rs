@@ -43,6 +43,8 @@ mod repositories;
 mod rerun;
 mod reuse;
 mod sbom;
+mod scale;
+mod secrets;
 mod sign;
 mod support;
 mod tested;

@@ -1,5 +1,6 @@
 //! The reader: walks tables and collects what is wrong.
 
+use super::secrecy::secrets_in;
 use super::source::Source;
 use super::{Field, FromToml, Node, Placed, Span, Table, did_you_mean};
 use crate::config::{Problem, Severity};
@@ -38,6 +39,7 @@ impl<'s> Reader<'s> {
     pub(in crate::config) fn document<T: FromToml>(&mut self) -> Option<T> {
         match DeTable::parse(self.source.text) {
             Ok(table) => {
+                let secrets = secrets_in(table.get_ref());
                 let root = DeValue::Table(table.into_inner());
                 let node = Node {
                     table: "",
@@ -47,13 +49,29 @@ impl<'s> Reader<'s> {
                     value: &root,
                     is_item: false,
                 };
-                T::read(&node, self)
+                let read = T::read(&node, self);
+                self.refuse_secrets(secrets);
+                read
             }
             Err(error) => {
                 let message = format!("not TOML: {}", error.message().replace('\n', ", "));
                 self.error(&error.span().unwrap_or(0..0), message, None);
                 None
             }
+        }
+    }
+
+    /// Notes strings that look like secrets and that nobody has noted yet.
+    fn refuse_secrets(&mut self, secrets: Vec<Span>) {
+        for span in secrets {
+            if self.hidden.contains(&span) {
+                continue;
+            }
+            self.hide(&span);
+            let message =
+                "this looks like a secret, and others can read this file, command lines and plans".to_owned();
+            let hint = "put it into a variable that the program reads by itself, or into `[build] secrets`";
+            self.error(&span, message, Some(hint.to_owned()));
         }
     }
 

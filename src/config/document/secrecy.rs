@@ -1,68 +1,40 @@
-//! Names that look like those of secrets, and their values, which are never shown.
+//! Where values of keys that look like secrets stand: they are never shown.
 
 use super::Span;
+use crate::environment::looks_harmless;
+pub(crate) use crate::environment::{looks_like_secret, looks_like_token};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-const WORDS: [&str; 8] = [
-    "TOKEN",
-    "PASSWORD",
-    "PASSWD",
-    "SECRET",
-    "API_KEY",
-    "APIKEY",
-    "PRIVATE_KEY",
-    "CREDENTIAL",
-];
-
-/// Whether a name ends one of its words like a secret's: `NPM_TOKEN`, `dbpassword`, `API_KEY_2`; not `TOKENIZER_VERSION`.
-pub(crate) fn looks_like_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
-    WORDS.iter().any(|word| {
-        name.match_indices(word).any(|(at, _)| {
-            let rest = &name[at + word.len()..];
-            let rest = rest.strip_prefix('S').unwrap_or(rest);
-            rest.bytes().next().is_none_or(|next| !next.is_ascii_alphabetic())
-        })
-    })
+/// Where strings stand that are secrets by their form, or give one to a program: `--password=…`, `secret_access_key=…`.
+pub(super) fn secrets_in(table: &DeTable<'_>) -> Vec<Span> {
+    let mut found = Vec::new();
+    let mut open: Vec<&Spanned<DeValue<'_>>> = table.values().collect();
+    while let Some(value) = open.pop() {
+        match value.get_ref() {
+            DeValue::String(text) if looks_like_token(text) || gives_secret(text) => {
+                found.push(value.span());
+            }
+            DeValue::Array(items) => open.extend(items.iter()),
+            DeValue::Table(table) => open.extend(table.values()),
+            _ => {}
+        }
+    }
+    found.sort_by_key(|span| span.start);
+    found
 }
 
-/// How tokens of well-known services begin, and how many letters, digits, `_` and `-` follow at least.
-const TOKENS: [(&str, usize); 22] = [
-    ("ghp_", 30),
-    ("gho_", 30),
-    ("ghu_", 30),
-    ("ghs_", 30),
-    ("ghr_", 30),
-    ("github_pat_", 30),
-    ("glpat-", 20),
-    ("gldt-", 20),
-    ("npm_", 36),
-    ("pypi-AgEI", 40),
-    ("dckr_pat_", 20),
-    ("hf_", 30),
-    ("AKIA", 16),
-    ("ASIA", 16),
-    ("AIza", 30),
-    ("xoxb-", 20),
-    ("xoxp-", 20),
-    ("sk-ant-", 30),
-    ("sk-proj-", 30),
-    ("sk_live_", 20),
-    ("rk_live_", 20),
-    ("shpat_", 30),
-];
-
-/// Whether a value has a part that is shaped like a token of a well-known service, or begins a private key.
-pub(crate) fn looks_like_token(value: &str) -> bool {
-    let belongs = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
-    let key = value.find("-----BEGIN ").is_some_and(|at| {
-        let line = value[at..].lines().next().unwrap_or_default();
-        line.contains("PRIVATE KEY")
-    });
-    let mut words = value.split(|char: char| !belongs(char));
-    key || words.any(|word| {
-        TOKENS.iter().any(|(begin, length)| {
-            word.strip_prefix(begin)
-                .is_some_and(|rest| rest.len() >= *length && rest.bytes().any(|byte| byte.is_ascii_digit()))
+/// Whether a text has a `KEY=VALUE` whose key is that of a secret, and whose value is neither a switch, a path nor filled in elsewhere.
+fn gives_secret(text: &str) -> bool {
+    text.split([',', ';', '?', '&', ' ']).any(|piece| {
+        piece.split_once('=').is_some_and(|(key, value)| {
+            let key = key.trim_start_matches('-');
+            let elsewhere = value.starts_with(['{', '$', '/', '.']) || value.contains("://");
+            let switch = matches!(
+                value,
+                "" | "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1"
+            );
+            looks_like_secret(key) && !looks_harmless(key) && !elsewhere && !switch
         })
     })
 }
@@ -105,47 +77,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
-        for name in [
-            "NPM_TOKEN",
-            "npm-token",
-            "GITHUBTOKEN",
-            "DB_PASSWORD_2",
-            "API_KEYS",
-            "AWS_SECRET_ACCESS_KEY",
-            "SSH_PRIVATE_KEY",
-            "CREDENTIALS",
-        ] {
-            assert!(looks_like_secret(name), "{name}");
-        }
-        for name in ["TOKENIZER_VERSION", "USER_NAME", "KEY", "SECRETARY"] {
-            assert!(!looks_like_secret(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn tokens() {
-        let letters = "abc0DEF1".repeat(6);
-        for begin in ["ghp_", "glpat-", "npm_", "https://x:github_pat_", "AKIA"] {
-            assert!(looks_like_token(&format!("{begin}{letters}")), "{begin}");
-        }
-        assert!(looks_like_token("-----BEGIN OPENSSH PRIVATE KEY-----\nx"));
-        for value in [
-            "npm_config_prefix",
-            "ghp_short1",
-            "sk-learn",
-            "AKIAbc",
-            "-----BEGIN CERTIFICATE-----",
-            "",
-        ] {
-            assert!(!looks_like_token(value), "{value}");
-        }
-    }
-
-    #[test]
     fn values() {
         let text = "A = 1\nx.NPM_TOKEN = \"a\\\"b\" # c\nargs = { API_KEY = 12, B = 2 }\nsecrets = []\n'MY_SECRET' = '''a\nb'''";
         let values: Vec<_> = secret_values(text).into_iter().map(|span| &text[span]).collect();
         assert_eq!(values, ["\"a\\\"b\" # c", "12", "'''a\nb'''"]);
+    }
+
+    #[test]
+    fn texts_that_give_a_secret_to_a_program() {
+        for text in [
+            "--password=x",
+            "type=s3,region=eu,secret_access_key=abc,mode=max",
+            "https://h.example/x?access_token=abc",
+            "curl -H API_KEY=abc",
+        ] {
+            assert!(gives_secret(text), "{text}");
+        }
+        for text in [
+            "type=s3,bucket=x,name=y",
+            "--require-token=false",
+            "--token-file=x",
+            "--identity-token=/run/token",
+            "--password={env.X}",
+            "TOKENIZER=x",
+            "--key=env://SIGNING_TOKEN",
+            "password",
+        ] {
+            assert!(!gives_secret(text), "{text}");
+        }
     }
 }

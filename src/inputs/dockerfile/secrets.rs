@@ -3,20 +3,13 @@
 use super::check::{Checks, Problem};
 use super::references::declared;
 use super::stages::stages;
-use crate::config::{looks_like_secret, looks_like_token};
+use crate::config::{looks_harmless, looks_like_secret, looks_like_token};
 use crate::domain::Platform;
 use std::collections::BTreeSet;
 
-/// Ends of names that say where a secret is, or what of it is no secret.
-const HARMLESS: [&str; 9] = [
-    "FILE", "PATH", "DIR", "URL", "URI", "VERSION", "NAME", "ID", "TTL",
-];
-
 /// Whether a name is that of a secret: not of where it is (`NPM_TOKEN_FILE`), or of one that is public.
 fn is_secret(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    let last = upper.rsplit(['_', '-', '.']).next().unwrap_or(&upper);
-    looks_like_secret(name) && !HARMLESS.contains(&last) && !upper.contains("PUBLIC")
+    looks_like_secret(name) && !looks_harmless(name)
 }
 
 /// Names and values that are secrets, in the stages that are built and before the first `FROM`.

@@ -4,6 +4,8 @@
 mod archive;
 mod carry;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod index;
 mod stage;
 mod store;

@@ -6,7 +6,8 @@
 use super::challenge::Challenge;
 use super::failure::{Operation, clean};
 use super::http::{Http, is_loopback, same_origin};
-use crate::credentials::{Credential, Credentials, Secret};
+use crate::credentials::{Credential, CredentialSource, Credentials, Secret};
+use crate::environment::Redactor;
 use crate::target::TargetError;
 use base64::Engine as _;
 use reqwest::Url;
@@ -189,35 +190,30 @@ impl Auth {
         locked(&self.accepted).contains(host)
     }
 
-    /// A hint to log in, where the credential that did not do comes from variables.
+    /// A hint to log in that also says where the credential that did not do came from.
     pub(super) fn variables_instead(&self, hint: &str) -> Option<String> {
         let (host, account) = hint.strip_prefix("`docker login ")?.split_once("` with ")?;
-        self.credentials
-            .given_for(host)
-            .then(|| format!("set `SPLITBASE_USERNAME` and `SPLITBASE_PASSWORD` to {account}"))
+        match self.credentials.used(host)? {
+            CredentialSource::Variables => Some(format!(
+                "set `SPLITBASE_USERNAME` and `SPLITBASE_PASSWORD` to {account}"
+            )),
+            source => Some(format!("{hint}; credentials used: {source}")),
+        }
     }
 
-    /// Takes out of a message whatever secret a server may have put into it.
+    /// Takes out of a message whatever secret a server may have put into it, in whatever form; `None` where there is none.
     pub(super) fn redact(&self, text: &str) -> Option<String> {
-        let secrets = locked(&self.secrets);
-        let mut redacted = None;
-        for secret in secrets
-            .iter()
-            .map(Secret::expose)
-            .filter(|secret| secret.len() >= 4)
-        {
-            let current = redacted.as_deref().unwrap_or(text);
-            if current.contains(secret) {
-                redacted = Some(current.replace(secret, "***"));
-            }
-        }
-        redacted
+        let secrets = locked(&self.secrets).clone();
+        let redactor = Redactor::new(secrets.iter().map(|secret| secret.expose().to_owned()));
+        let redacted = redactor.masked(text.to_owned());
+        (redacted != text).then_some(redacted)
     }
 
     fn keep_secret(&self, secret: &Secret) {
         let mut secrets = locked(&self.secrets);
         if !secrets.contains(secret) {
             secrets.push(secret.clone());
+            self.credentials.hide(secret);
         }
     }
 
@@ -231,10 +227,8 @@ impl Auth {
                 error.hints = vec![failed.hint];
                 error
             })?;
-        if let Some(Credential::Password { password: secret, .. } | Credential::IdentityToken(secret)) =
-            credential
-        {
-            self.keep_secret(secret);
+        if let Some(credential) = credential {
+            self.keep_secret(credential.secret());
         }
         Ok(credential.clone())
     }

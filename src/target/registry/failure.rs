@@ -162,7 +162,7 @@ fn phrase(status: StatusCode) -> String {
 
 /// The codes and the text of an error body: `{"errors":[{"code","message"}]}` of the distribution specification, the shapes that token
 /// servers use, the title of an HTML page, or the beginning of any other text.
-fn read_body(body: &[u8]) -> (Vec<String>, String) {
+pub(super) fn read_body(body: &[u8]) -> (Vec<String>, String) {
     let text = String::from_utf8_lossy(body);
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else {
         return (Vec::new(), read_text(&text));

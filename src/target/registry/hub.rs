@@ -8,6 +8,7 @@ use super::{Options, http};
 use crate::config::Retry;
 use crate::credentials::Secret;
 use crate::domain::{Repository, Tag};
+use crate::environment::Redactor;
 use crate::target::{FailureClass, TargetError};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
@@ -220,11 +221,8 @@ impl std::fmt::Debug for Hub {
 
 /// Takes out of an error whatever secret a server may have put into it.
 fn without(mut error: TargetError, secrets: &[&Secret]) -> TargetError {
-    for secret in secrets.iter().map(|secret| secret.expose()) {
-        if secret.len() >= 4 {
-            error.reason = error.reason.replace(secret, "***");
-        }
-    }
+    let redactor = Redactor::new(secrets.iter().map(|secret| secret.expose().to_owned()));
+    error.reason = redactor.masked(error.reason);
     if error.class == FailureClass::Unknown && error.status.is_some_and(|status| status < 400) {
         error
             .hints

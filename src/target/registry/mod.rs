@@ -8,6 +8,8 @@ mod copy;
 mod delete;
 mod exchange;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod http;
 mod hub;
 mod layer;

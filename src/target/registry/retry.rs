@@ -67,13 +67,9 @@ pub(super) async fn retrying<T, F: Future<Output = Result<T, TargetError>> + Sen
     }
 }
 
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    }
 
     #[tokio::test(start_paused = true)]
     async fn registry_retries_wait_as_long_as_asked_and_are_reported() {

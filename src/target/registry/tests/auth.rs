@@ -144,7 +144,7 @@ async fn registry_basic_in_the_wild() {
     assert_eq!(
         error.hints[0],
         format!(
-            "`docker login {}` with an account that may read `{}`",
+            "`docker login {}` with an account that may read `{}`; credentials used: none, it is asked anonymously",
             fake.host(),
             fake.repository()
         )

@@ -1,0 +1,51 @@
+//! What is said when this program itself breaks: where, and why, without secrets. Whatever broke may have held one.
+
+use crate::environment::{Environment, Redactor};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::Write as _;
+use std::panic::{PanicHookInfo, set_hook};
+
+/// From now on a panic of this process is told so.
+pub(super) fn listen(environment: &Environment) {
+    let environment = environment.clone();
+    set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let text = told(&place, info.payload_as_str(), &environment.redactor());
+        let mut stderr = std::io::stderr().lock();
+        // Nobody may be there to read it.
+        let _ = write!(stderr, "{text}");
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            let _ = write!(stderr, "{trace}");
+        }
+    }));
+}
+
+fn told(place: &str, payload: Option<&str>, redactor: &Redactor) -> String {
+    let why = payload.map(|payload| redactor.line(payload));
+    let why = why.unwrap_or_else(|| "no word".to_owned());
+    format!(
+        "error: splitbase itself broke at {place}: {why}\nhint: please report it; `RUST_BACKTRACE=1` says more\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_without_secrets() {
+        let environment = Environment::of([("GITHUB_TOKEN", "planted-secret")]);
+        environment.hide("another-secret");
+        let text = told(
+            "src/x.rs:1:2",
+            Some("called on Err(\"planted-secret\nYW5vdGhlci1zZWNyZXQ=\")"),
+            &environment.redactor(),
+        );
+        assert!(
+            text.contains("at src/x.rs:1:2: called on Err(\"*** ***"),
+            "{text}"
+        );
+        assert!(told("", None, &Redactor::default()).contains("no word"));
+    }
+}

@@ -1,0 +1,19 @@
+//! Docker's `config.json`, whatever it holds, for fuzz targets.
+
+use super::Credential;
+use super::docker_config::{DockerConfig, Found};
+
+/// A `config.json`.
+pub(crate) fn docker_config(text: &str) {
+    let Ok(config) = DockerConfig::parse(text) else {
+        return;
+    };
+    for host in ["docker.io", "registry.example:5000"] {
+        let _ = config.find(host);
+        let given = Credential::new("user", "word");
+        let with = config.clone().with_credential(host, &given);
+        assert_eq!(with.find(host), Ok(Found::Credential(given)));
+        assert!(DockerConfig::parse(&with.text()).is_ok());
+        let _ = with.without_host(host);
+    }
+}
