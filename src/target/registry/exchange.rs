@@ -122,11 +122,16 @@ impl Answer {
 
     /// The error that this answer is.
     pub(super) async fn into_error(self, operation: &Operation) -> TargetError {
-        let body = beginning(self.response).await;
+        let (body, broken) = beginning(self.response).await;
         let server = self
             .redirected
             .then(|| format!("redirected to `{}`", self.url.host_str().unwrap_or_default()));
         let mut error = operation.status(server.as_deref(), self.status, &self.headers, &body);
+        // Which code it would have had decides much: whether something is absent, for instance.
+        if broken && error.codes.is_empty() {
+            error.class = FailureClass::Transient;
+            error.reason = format!("{}, and the rest of the answer did not come", error.reason);
+        }
         if self.redirected {
             error.hints.clear();
         }
@@ -357,7 +362,7 @@ impl Registry {
                 if !matches!(response.status().as_u16(), 400 | 497) {
                     return false;
                 }
-                let text = beginning(response).await;
+                let (text, _) = beginning(response).await;
                 let text = String::from_utf8_lossy(&text).to_lowercase();
                 text.contains("https server") || text.contains("https port")
             }
@@ -366,16 +371,17 @@ impl Registry {
     }
 }
 
-/// The beginning of a body that is an error. One that breaks off still says something.
-async fn beginning(mut response: reqwest::Response) -> Vec<u8> {
+/// The beginning of a body that is an error, and whether it broke off: it still says something.
+async fn beginning(mut response: reqwest::Response) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() >= ERROR_LIMIT {
-            break;
+    while body.len() < ERROR_LIMIT {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(_) => return (body, true),
         }
     }
-    body
+    (body, false)
 }
 
 /// A request that got no answer.

@@ -74,7 +74,7 @@ fn next_page(operation: &Operation, answer: &Answer) -> Result<Option<Url>, Targ
 }
 
 /// The first target in a `Link` header whose relation is `next`.
-fn next(header: &str) -> Option<&str> {
+pub(super) fn next(header: &str) -> Option<&str> {
     let mut rest = header;
     while let Some((_, opened)) = rest.split_once('<') {
         let (target, after) = opened.split_once('>')?;

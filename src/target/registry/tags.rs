@@ -17,7 +17,7 @@ const PAGE: usize = 1000;
 const PAGE_LIMIT: usize = 16 * 1024 * 1024;
 
 #[derive(Deserialize)]
-struct Page {
+pub(super) struct Page {
     /// `null` where there is none, on some registries.
     #[serde(default)]
     tags: Option<Vec<String>>,
