@@ -371,19 +371,17 @@ impl Registry {
     }
 }
 
-/// The beginning of a body that is an error, and whether it broke off: what came still says something.
+/// The beginning of a body that is an error, and whether it broke off: it still says something.
 async fn beginning(mut response: reqwest::Response) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
-    loop {
+    while body.len() < ERROR_LIMIT {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return (body, false),
+            Ok(None) => break,
             Err(_) => return (body, true),
         }
-        if body.len() >= ERROR_LIMIT {
-            return (body, false);
-        }
     }
+    (body, false)
 }
 
 /// A request that got no answer.

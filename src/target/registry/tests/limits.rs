@@ -309,7 +309,7 @@ async fn registry_with_one_request_at_a_time_waits_for_none_that_waits_for_it() 
             .await
             .unwrap();
     };
-    tokio::time::timeout(Time::from_secs(60), all)
+    tokio::time::timeout(Time::from_secs(30), all)
         .await
         .expect("it ends");
 }
