@@ -67,7 +67,7 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> BuildFailure {
 /// What the table says, and the words for it.
 fn verdict(evidence: &Evidence<'_>, vertex: Option<&Vertex>, text: &str) -> BuildFailure {
     let codes: Vec<String> = failure::code(text).map(str::to_owned).into_iter().collect();
-    let log = vertex.map_or_else(String::new, |vertex| joined(vertex));
+    let log = vertex.map_or_else(String::new, joined);
     let source = source_of(evidence, vertex, text);
     let mut symptom = Symptom {
         status: failure::status(text),

@@ -125,6 +125,12 @@ fn the_table() {
             "failed to do request: Put \"https://r/\": read: connection reset by peer",
             (FailureKind::Push, FailureClass::Transient),
         ),
+        // Written to a registry, and not read from a cache.
+        (
+            PUSH,
+            "failed to push x: failed to copy: failed to do request: Put \"https://r/v2/x/blobs/uploads/1\": read: connection reset by peer",
+            (FailureKind::Push, FailureClass::Transient),
+        ),
         (
             PUSH,
             "unknown: something new",

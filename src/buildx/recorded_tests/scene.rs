@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// The repository as records have it.
 pub(super) const REPOSITORY: &str = "registry.test:5000/build/tiny";
 
+/// Something that is done to a build that runs.
+type Action = Box<dyn Fn() + Send + Sync>;
+
 /// A context, and a step that builds it.
 pub(super) struct Scene {
     dir: tempfile::TempDir,
@@ -22,7 +25,7 @@ pub(super) struct Scene {
     /// Whether another user than root asks.
     pub(super) as_nobody: bool,
     /// Once a line has this in it, that is done; and a while later, it is ended if that is given.
-    pub(super) when: Option<(&'static str, Box<dyn Fn() + Send + Sync>)>,
+    pub(super) when: Option<(&'static str, Action)>,
     pub(super) ended_after: Option<Duration>,
     /// Texts of this run, and what stands for them.
     pub(super) own: Vec<(String, &'static str)>,
@@ -128,10 +131,9 @@ impl Scene {
             &cancel,
             |_, line| {
                 lines.push(line.to_owned());
-                if let Some((needle, action)) = self.when.as_ref().filter(|(needle, _)| line.contains(needle))
+                if let Some((_, action)) = self.when.as_ref().filter(|(needle, _)| line.contains(needle))
                     && !done
                 {
-                    let _ = needle;
                     done = true;
                     action();
                     if let Some(after) = after {
