@@ -26,6 +26,7 @@ mod failures;
 mod freshness;
 mod init;
 mod interrupt;
+mod keep;
 mod kill;
 mod layout;
 mod login;
