@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a child may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long output is waited for after a child's end. All that it wrote is there to be read, but on a busy machine this program may not have had its turn.
+const REST: Duration = Duration::from_secs(3);
 /// Longest line that is kept whole; what is longer is cut in pieces of this length.
 const LINE_LIMIT: u64 = 1024 * 1024;
 /// Most of a child's output that is captured, in bytes of each stream; what comes after it is lost.
@@ -295,7 +297,8 @@ async fn attend(
             on_line(stream, &line);
         }
     };
-    let _ = tokio::time::timeout(Duration::from_millis(500), rest).await;
+    let patience = if forced.is_some() { REST / 6 } else { REST };
+    let _ = tokio::time::timeout(patience, rest).await;
     Ok(forced.unwrap_or_else(|| ended(status)))
 }
 

@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(
             explained.reason,
             format!(
-                "the disk was full while this was built: 81.9kB of 200MB were free in `/e` (engine); {reason}"
+                "the disk was full while this was built: 81.92kB of 200MB were free in `/e` (engine); {reason}"
             )
         );
         assert_eq!(explained.hints, [MEND, "its own hint"]);

@@ -27,6 +27,7 @@ mod faults;
 mod freshness;
 mod init;
 mod interrupt;
+mod keep;
 mod kill;
 mod layout;
 mod login;

