@@ -298,7 +298,7 @@ fn right_codes(ending: &Ending, corrupted: bool) -> Vec<i32> {
     }
     let mut right = if ending.half { vec![8] } else { Vec::new() };
     if corrupted || believes(ending) {
-        right.extend([1, 5, 6, 7, 8]);
+        right.extend([1, 3, 5, 6, 7, 8]);
     }
     if !ending.half {
         if !ours.is_empty() {
