@@ -196,12 +196,15 @@ impl Scene {
         };
         let told = format!("exit code {}, record `{record}`:\n{}", run.code, run.stderr);
         ending.half = moved + tagged > 0;
-        if ending.half {
+        let put_back = record == "not-promoted" && run.code == 7 && moved == 0;
+        if ending.half && !put_back {
             assert!(
                 matches!(record.as_str(), "publishing" | "done"),
                 "in sight, {told}"
             );
         }
+        // A write that failed may have been taken.
+        ending.half |= record == "publishing" && run.code == 8;
         assert!(
             moved == 0 || tagged == self.names.len(),
             "aliases before release tags, {told}"
