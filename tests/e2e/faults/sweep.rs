@@ -104,12 +104,12 @@ fn table<'a>(head: &str, endings: impl Iterator<Item = (String, &'a Ending)>) ->
 fn e2e_faults_at_each_request_of_a_release() {
     let scene = Scene::publishing();
     let points = points(&scene, |_| true);
-    sweep(&scene, wanted_of(points, 12));
+    sweep(&scene, wanted_of(points, 8));
 }
 
 #[test]
 fn e2e_faults_at_each_request_of_builds() {
     let scene = Scene::building();
     let points = points(&scene, |_| true);
-    sweep(&scene, wanted_of(points, 4));
+    sweep(&scene, wanted_of(points, 3));
 }

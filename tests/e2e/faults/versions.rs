@@ -162,7 +162,7 @@ fn e2e_faults_of_version_sources() {
     let stage = Stage::new();
     // What stalls is waited for a minute.
     let stalls = |point: &Point| !point.kind.stalls() || !matches!(wanted(), Wanted::Sample(_));
-    let chosen = chosen(points().into_iter().filter(stalls).collect(), 15);
+    let chosen = chosen(points().into_iter().filter(stalls).collect(), 10);
     let (began, number) = (Instant::now(), chosen.len());
     let (queue, ended) = (Mutex::new(chosen), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
