@@ -41,8 +41,8 @@ fn impatient(scheme: &str, address: &str) -> World {
             ..usual
         },
         _ => Patience {
-            idle: Duration::from_millis(300),
-            whole: Duration::from_millis(500),
+            idle: Duration::from_millis(250),
+            whole: Duration::from_millis(350),
             ..usual
         },
     };

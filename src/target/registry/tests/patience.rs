@@ -49,8 +49,8 @@ async fn stalling(stalls: Stalls) -> SocketAddr {
 /// Gives up soon. What drips is ended by the limit for the whole, and all else by that for a pause.
 fn impatient() -> Registry {
     let (client, _) = client_with(Credentials::anonymous(), |options| {
-        options.idle_timeout = Time::from_millis(300);
-        options.request_timeout = Time::from_millis(500);
+        options.idle_timeout = Time::from_millis(250);
+        options.request_timeout = Time::from_millis(350);
         options.read_back = Time::from_millis(300);
     });
     client
@@ -202,7 +202,7 @@ async fn registry_that_stops_taking_an_upload_is_given_up() {
     assert!(
         error
             .reason
-            .contains("took no byte of the upload for 300ms, 3 attempts"),
+            .contains("took no byte of the upload for 250ms, 3 attempts"),
         "{error}"
     );
     let error = never.unwrap_err();
