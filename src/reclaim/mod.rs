@@ -33,9 +33,10 @@ pub async fn find(builder: Option<&str>, environment: &Environment, cancel: &Can
     );
     let mut found = Found::default();
     for (part, what) in [
-        (cache, "the build cache"),
-        (images, "images"),
+        // An engine on a disk without any room cannot remove a thing: first goes what needs no engine.
         (files.map_err(|error| error.to_string()), "temporary files"),
+        (images, "images"),
+        (cache, "the build cache"),
     ] {
         match part {
             Ok(items) => found.items.extend(items),

@@ -38,7 +38,7 @@ fn empty(engine: &Engine) {
 }
 
 #[test]
-fn e2e_disk_that_fills_in_a_run_a_context_and_a_test_is_named() {
+fn e2e_disk_that_fills_in_a_run_and_a_context_is_named() {
     let (engine, registry) = (Engine::start(SIZE), Registry::start());
     let on = |family: &Family| -> Splitbase { family.splitbase().env("DOCKER_HOST", engine.host()) };
     let release = ["release", "v1.0.0"];
@@ -72,18 +72,19 @@ fn e2e_disk_that_fills_in_a_run_a_context_and_a_test_is_named() {
     let run = on(&fam).run(&release).expect(1);
     named(&run, "built", &engine);
     assert!(fam.public_tags(&registry).is_empty());
+}
 
-    // The half of the context that came may stay in the build cache.
-    reclaim(&engine, &["--yes"]);
-    has_room(&engine);
-
+#[test]
+fn e2e_disk_that_fills_under_a_test_is_named_and_room_is_made() {
+    let (engine, registry) = (Engine::start(SIZE), Registry::start());
     // The image is built and lies in the layout; there is no room to unpack it a second time.
     let fam = family(&registry);
     fam.append(
         "Dockerfile.variant",
         "RUN dd if=/dev/zero of=/big bs=1M count=130\n",
     );
-    let run = on(&fam).run(&["release", "v1.0.0", "--to", "oci:out"]).expect(1);
+    let splitbase = fam.splitbase().env("DOCKER_HOST", engine.host());
+    let run = splitbase.run(&["release", "v1.0.0", "--to", "oci:out"]).expect(1);
     named(&run, "tested", &engine);
     let layout = Layout::at(fam.path("out"));
     layout.check();
@@ -91,7 +92,7 @@ fn e2e_disk_that_fills_in_a_run_a_context_and_a_test_is_named() {
 
     // What can go is shown first, and then it goes.
     let shown = reclaim(&engine, &[]);
-    let item = &shown["items"][0];
+    let item = cache(&shown);
     assert_eq!(
         (&shown["acts"], &item["outcome"]),
         (&false.into(), &"shown".into())
@@ -99,7 +100,7 @@ fn e2e_disk_that_fills_in_a_run_a_context_and_a_test_is_named() {
     assert!(item["bytes"].as_u64().unwrap() > 100_000_000, "{shown:#}");
     assert!(free(&engine) < 100_000_000, "it was only shown");
     let removed = reclaim(&engine, &["--yes"]);
-    let item = &removed["items"][0];
+    let item = cache(&removed);
     assert_eq!(
         (&item["kind"], &item["outcome"]),
         (&"build-cache".into(), &"removed".into())
@@ -115,6 +116,13 @@ fn reclaim(engine: &Engine, args: &[&str]) -> serde_json::Value {
         .env("TMPDIR", folder.path())
         .env("XDG_CACHE_HOME", folder.path())
         .json(&[&["doctor", "--reclaim"], args].concat())
+}
+
+/// The build cache among what can go.
+fn cache(document: &serde_json::Value) -> &serde_json::Value {
+    let items = document["items"].as_array().unwrap();
+    let cache = items.iter().find(|item| item["kind"] == "build-cache");
+    cache.unwrap_or_else(|| panic!("{document:#}"))
 }
 
 /// Waits until the engine has collected what nobody needs any more.
