@@ -146,8 +146,8 @@ impl Scene {
             self.whole(&registry);
             return ending;
         }
-        let errors = run.stderr.lines().filter(|line| line.starts_with("error: "));
-        ending.error = errors.clone().next().unwrap_or_default().to_owned();
+        let error = run.stderr.lines().find(|line| line.starts_with("error: "));
+        error.unwrap_or_default().clone_into(&mut ending.error);
         assert!(!ending.error.is_empty(), "nothing is said:\n{}", run.stderr);
         self.check_failed(&registry, &run, &mut ending);
         let proxy = Proxy::start(registry.address(), |_| crate::support::proxy::Fault::Pass);

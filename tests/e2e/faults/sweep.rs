@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 /// All points of a scene, in an order in which what is next to each other has little in common.
-fn points(scene: &Scene, of: impl Fn(&crate::support::faults::Key) -> bool) -> Vec<Schedule> {
+fn points(scene: &Scene) -> Vec<Schedule> {
     let mut points = Vec::new();
-    for (key, count) in scene.asked.iter().filter(|(key, _)| of(key)) {
+    for (key, count) in &scene.asked {
         for number in 1..=*count {
             let kinds = Kind::all().filter(|kind| kind.is_for(key));
             points.extend(kinds.map(|kind| Schedule::once(key.clone(), number, kind)));
@@ -103,13 +103,13 @@ fn table<'a>(head: &str, endings: impl Iterator<Item = (String, &'a Ending)>) ->
 #[test]
 fn e2e_faults_at_each_request_of_a_release() {
     let scene = Scene::publishing();
-    let points = points(&scene, |_| true);
+    let points = points(&scene);
     sweep(&scene, wanted_of(points, 8));
 }
 
 #[test]
 fn e2e_faults_at_each_request_of_builds() {
     let scene = Scene::building();
-    let points = points(&scene, |_| true);
+    let points = points(&scene);
     sweep(&scene, wanted_of(points, 3));
 }

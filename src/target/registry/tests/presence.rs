@@ -44,27 +44,6 @@ async fn registry_all_four_types_are_always_accepted() {
     present(client.manifest(&fake.repository(), &digest().into()).await);
 }
 
-/// Without its end it does not say what is not there.
-#[tokio::test]
-async fn registry_404_that_breaks_off_is_asked_for_again() {
-    let half = || {
-        let pieces = [
-            Ok(Bytes::from_static(br#"{"errors":[{"code":"MANI"#)),
-            Err(std::io::Error::other("the end")),
-        ];
-        answer(404, &[], Body::from_stream(futures_util::stream::iter(pieces)))
-    };
-    let fake = Fake::start(move |seen| match (seen.method.as_str(), seen.before) {
-        ("HEAD", _) => answer(404, &[], ""),
-        (_, 0) => half(),
-        _ => refuse(404, "MANIFEST_UNKNOWN"),
-    })
-    .await;
-    let found = client().resolve(&fake.repository(), &by_tag()).await;
-    assert!(matches!(found, Presence::Absent), "{found:?}");
-    assert_eq!(fake.lines().len(), 3);
-}
-
 #[tokio::test]
 async fn registry_404_is_absence_only_with_a_known_code() {
     for (code, absent) in [

@@ -131,6 +131,19 @@ fn of_length(length: usize, body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
+/// Without its end a 404 does not say what is not there.
+#[tokio::test]
+async fn registry_404_that_breaks_off_is_asked_for_again() {
+    let error = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"text"}]}"#;
+    let absent = |body: &str| of_length(error.len(), body).replacen("200 OK", "404 Not Found", 1);
+    let address = raw(vec![absent(""), absent(&error[..30]), absent(error)]).await;
+    let repository = format!("{address}/acme/devbox").parse().unwrap();
+    let (client, notices) = client_of(Credentials::anonymous());
+    let found = client.resolve(&repository, &by_tag()).await;
+    assert!(matches!(found, Presence::Absent), "{found:?}");
+    assert_eq!(notices.lock().unwrap().len(), 1, "{notices:?}");
+}
+
 #[tokio::test]
 async fn registry_body_that_breaks_off_is_read_again() {
     let content = "content";
