@@ -2,18 +2,24 @@
 
 /// The HTTP status in a text: `401 Unauthorized`, `status: 500`, `status code 503`.
 pub(super) fn status(text: &str) -> Option<u16> {
-    let bytes = text.as_bytes();
-    for at in 0..bytes.len().saturating_sub(2) {
-        let digits = &bytes[at..at + 3];
-        let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
-            && bytes.get(at + 3).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        if !alone || !matches!(digits[0], b'4' | b'5') || !digits.iter().all(u8::is_ascii_digit) {
-            continue;
-        }
-        let Some(number) = text.get(at..at + 3).and_then(|digits| digits.parse().ok()) else {
+    for (at, _) in text.match_indices(['4', '5']) {
+        let (Some(before), Some(digits), Some(after)) =
+            (text.get(..at), text.get(at..at + 3), text.get(at + 3..))
+        else {
             continue;
         };
-        let before = text[..at].to_lowercase();
+        let goes_on = |char: Option<char>| char.is_some_and(|char| char.is_ascii_alphanumeric());
+        if goes_on(before.chars().next_back()) || goes_on(after.chars().next()) {
+            continue;
+        }
+        let Some(number) = digits
+            .parse()
+            .ok()
+            .filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
+        else {
+            continue;
+        };
+        let before = before.to_lowercase();
         let told = ["status: ", "status ", "status code: ", "status code ", "http "]
             .iter()
             .any(|word| before.ends_with(word));
@@ -21,7 +27,7 @@ pub(super) fn status(text: &str) -> Option<u16> {
             .ok()
             .and_then(|status| status.canonical_reason())
             .is_some_and(|reason| {
-                text[at + 3..]
+                after
                     .trim_start()
                     .to_lowercase()
                     .starts_with(&reason.to_lowercase())
