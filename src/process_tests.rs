@@ -17,6 +17,22 @@ async fn input_is_read_and_the_password_never_given() {
     assert_eq!(got.ended, Ended::Exited(0));
 }
 
+#[tokio::test]
+async fn what_is_withheld_is_not_inherited() {
+    // This process has a HOME, and the child is not to know it.
+    let environment = Environment::of([("HOME_TOKEN", "hunter2"), ("HOME", "/x")]);
+    environment.learn_secrets(["HOME"]);
+    let given = environment.for_child(Child::Docker);
+    let command = sh("echo ${HOME-none} $HOME_TOKEN").within(&given);
+    let got = output(&command, None, &CancellationToken::new()).await.unwrap();
+    assert_eq!(got.stdout, "none hunter2\n");
+    assert!(!format!("{command:?}").contains("hunter2"), "{command:?}");
+    // What a command says itself counts.
+    let command = sh("echo $HOME").env("HOME", "/own").within(&given);
+    let got = output(&command, None, &CancellationToken::new()).await.unwrap();
+    assert_eq!(got.stdout, "/own\n");
+}
+
 fn alive(pid: &str) -> bool {
     // A zombie is not alive.
     let stat = std::path::Path::new("/proc").join(pid.trim()).join("stat");

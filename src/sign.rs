@@ -1,4 +1,5 @@
 //! Signing through the program `cosign`: what a digest is signed with is the family's matter, which digest it is is ours.
+#![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 use crate::config::Sign;
 use crate::domain::{Digest, Repository};
@@ -147,7 +148,8 @@ impl Cosign<'_> {
             .map(clean)
             .filter(|line| !line.trim().is_empty())
             .collect();
-        lines[lines.len().saturating_sub(LINES)..].to_vec()
+        let before = lines.len().saturating_sub(LINES);
+        lines.into_iter().skip(before).collect()
     }
 }
 

@@ -237,7 +237,11 @@ fn code(path: &Path, text: &str) -> Option<(String, String)> {
         .to_owned();
     let is_test = relative.iter().any(|part| {
         let part = part.to_str().unwrap_or_default().trim_end_matches(".rs");
-        part == "tests" || part.ends_with("_tests") || part == "e2e" || part == "fixture" || part == "testing"
+        part == "tests"
+            || part.ends_with("_tests")
+            || part == "e2e"
+            || part == "fixture"
+            || matches!(part, "testing" | "fuzz" | "fuzzing")
     });
     if is_test || matches!(module.as_str(), "main" | "lib" | "cli") {
         return None;

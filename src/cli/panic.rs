@@ -10,7 +10,7 @@ pub(super) fn listen(environment: &Environment) {
     let environment = environment.clone();
     set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let text = told(&place, info.payload_as_str(), &environment.redactor());
+        let text = told(&place, payload(info), &environment.redactor());
         let mut stderr = std::io::stderr().lock();
         // Nobody may be there to read it.
         let _ = write!(stderr, "{text}");
@@ -19,6 +19,12 @@ pub(super) fn listen(environment: &Environment) {
             let _ = write!(stderr, "{trace}");
         }
     }));
+}
+
+fn payload<'p>(info: &'p PanicHookInfo<'_>) -> Option<&'p str> {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied())
 }
 
 fn told(place: &str, payload: Option<&str>, redactor: &Redactor) -> String {

@@ -84,12 +84,7 @@ impl Credentials {
     /// What `DOCKER_AUTH_CONFIG` has. Docker takes it before any file, and passes over it when it is damaged.
     fn in_variable(&self, host: &str) -> Option<Credential> {
         let text = self.0.environment.get("DOCKER_AUTH_CONFIG")?;
-        let config = DockerConfig::parse(text).ok()?;
-        config
-            .secrets()
-            .iter()
-            .for_each(|secret| self.0.environment.hide(secret));
-        match config.find(host) {
+        match DockerConfig::parse(text).ok()?.find(host) {
             Ok(Found::Credential(credential)) => Some(credential),
             _ => None,
         }
@@ -164,18 +159,11 @@ impl Credentials {
         let Some(config) = &sources.config else {
             return Ok((None, CredentialSource::Nowhere));
         };
-        let found = DockerConfig::read(config)
-            .inspect(|found| {
-                found
-                    .secrets()
-                    .iter()
-                    .for_each(|secret| sources.environment.hide(secret))
-            })
-            .and_then(|found| {
-                found
-                    .find(host)
-                    .map_err(|reason| format!("`{}`: {reason}", config.display()))
-            });
+        let found = DockerConfig::read(config).and_then(|found| {
+            found
+                .find(host)
+                .map_err(|reason| format!("`{}`: {reason}", config.display()))
+        });
         match found.map_err(|reason| failed((reason, check(config))))? {
             Found::Nobody => Ok((None, CredentialSource::Nowhere)),
             Found::Credential(credential) => Ok((Some(credential), CredentialSource::File(config.clone()))),

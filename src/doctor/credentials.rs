@@ -7,6 +7,6 @@ use crate::credentials::{CredentialSource, CredentialsError};
 pub(super) fn judge(host: &str, source: &Result<CredentialSource, CredentialsError>) -> Check {
     match source {
         Err(error) => Check::error(Kind::Credentials, error.to_string()).mend(error.hint.clone()),
-        Ok(source) => Check::ok(Kind::Credentials, format!("for {host}: {}", source)),
+        Ok(source) => Check::ok(Kind::Credentials, format!("for {host}: {source}")),
     }
 }

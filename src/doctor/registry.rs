@@ -110,12 +110,10 @@ pub(super) fn judge_push(facts: &Facts) -> Check {
             "`docker login {host}` with an account that may push to `{repository}`, or set SPLITBASE_USERNAME and SPLITBASE_PASSWORD"
         )),
         (Some(401), Some(source)) => check.mend(format!(
-            "the credentials {} are refused: are they right, and still valid? `docker login {host}` sets new ones",
-            source
+            "the credentials {source} are refused: are they right, and still valid? `docker login {host}` sets new ones"
         )),
         (Some(403 | 404), Some(source)) => check.mend(format!(
-            "the account of the credentials {} may not push: give it the right to write to `{repository}`, or log in with another one",
-            source
+            "the account of the credentials {source} may not push: give it the right to write to `{repository}`, or log in with another one"
         )),
         (Some(405), _) => check.mend(format!(
             "{host} is read-only: a mirror or cache, or in maintenance; name a registry that takes uploads (`--repository`)"

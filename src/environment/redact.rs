@@ -95,8 +95,8 @@ fn forms(value: &str) -> Vec<String> {
     if value.len() >= SHORTEST_ENCODED {
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             // Base64 of a text that holds it: three bytes are four characters, so it may begin at three places of such a group.
-            for (before, touched) in [(0, 0), (1, 2), (2, 3)] {
-                let text = [&[0; 2][..before], value.as_bytes()].concat();
+            for (before, touched) in [(&b""[..], 0), (b" ", 2), (b"  ", 3)] {
+                let text = [before, value.as_bytes()].concat();
                 let whole = text.len() * 8 / 6;
                 let encoded = engine.encode(&text);
                 forms.extend(encoded.get(touched..whole).map(str::to_owned));
@@ -138,8 +138,7 @@ fn without_beginning(text: &str, form: &str) -> String {
         let beginnings = form.char_indices().map(|(at, _)| at).rev();
         let left = beginnings
             .take_while(|at| *at >= SHORTEST_BEGINNING)
-            .filter_map(|at| piece.strip_suffix(form.get(..at)?))
-            .next()
+            .find_map(|at| piece.strip_suffix(form.get(..at)?))
             .map(str::to_owned);
         if let Some(left) = left {
             *piece = left + MASK;
