@@ -1,8 +1,6 @@
 //! The executor's effects for real: buildx, smoke tests, the registry, the clock.
 
-use crate::buildx::{
-    self, BuildFailure, BuildOptions, BuildUpdate, LayoutIo, Limits, Retry as BuildRetry,
-};
+use crate::buildx::{self, BuildFailure, BuildOptions, BuildUpdate, LayoutIo, Limits, Retry as BuildRetry};
 use crate::config::Family;
 use crate::describe::{DescribeError, Page};
 use crate::digest_cache::DigestCache;
@@ -326,10 +324,7 @@ impl Real {
             output: failure.output,
             hints: failure.hints,
         };
-        let of_sources = matches!(
-            failure.kind,
-            FailureKind::Frontend | FailureKind::MissingSecret
-        );
+        let of_sources = matches!(failure.kind, FailureKind::Frontend | FailureKind::MissingSecret);
         if of_sources || cancel.is_cancelled() {
             return told;
         }

@@ -38,6 +38,7 @@ pub const TARGETS: [&str; 12] = [
 ///
 /// # Panics
 /// What was read broke a promise: that is what is looked for.
+#[must_use]
 pub fn run(target: &str, data: &[u8]) -> bool {
     let text = || String::from_utf8_lossy(data);
     match target {

@@ -24,7 +24,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pace", &["clock", "config", "domain"]),
     (
         "versions",
-        &["clock", "config", "domain", "environment", "failure", "pace", "process"],
+        &[
+            "clock",
+            "config",
+            "domain",
+            "environment",
+            "failure",
+            "pace",
+            "process",
+        ],
     ),
     (
         "target",

@@ -281,7 +281,7 @@ pub struct Running {
     /// Stop everything at the first failure
     #[arg(long, env = "SPLITBASE_FAIL_FAST")]
     pub fail_fast: bool,
-    /// Leave in the engine the images that were pulled or loaded for tests
+    /// Leave the images of tests in the engine
     #[arg(long, env = "SPLITBASE_KEEP_IMAGES")]
     pub keep_images: bool,
 }

@@ -97,10 +97,7 @@ impl Http {
             if let Some(value) = authorization(&address) {
                 request = request.header(header::AUTHORIZATION, value);
             }
-            self.pace
-                .ready(&address)
-                .await
-                .map_err(Failure::permanent)?;
+            self.pace.ready(&address).await.map_err(Failure::permanent)?;
             let sent = request.send().await;
             let response = sent.map_err(|error| describe(place, &error, &address))?;
             let (status, answered) = (response.status().as_u16(), response.headers());

@@ -26,11 +26,7 @@ pub(super) async fn find(url: &str, reference: &str, context: &Context) -> Resul
     match output.ended {
         Ended::Exited(0) => commit(&output.stdout, reference).map(Found::plain),
         Ended::Exited(2) => Err(no_such_ref(reference)),
-        Ended::Exited(code) => Err(failed(
-            &said(),
-            Some(code),
-            &format!("git ended with {code}"),
-        )),
+        Ended::Exited(code) => Err(failed(&said(), Some(code), &format!("git ended with {code}"))),
         Ended::Signalled(signal) => Err(failed(
             &said(),
             None,

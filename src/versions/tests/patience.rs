@@ -1,10 +1,10 @@
 //! npm registries that stall, and how often they are asked in all.
 
 use super::super::{Http, Patience};
-use crate::failure::FailureClass;
 use super::World;
 use super::npm::{document, serve};
 use crate::config::Retry;
+use crate::failure::FailureClass;
 use crate::pace::{Limits, Pace};
 use serde_json::json;
 use std::time::Duration;
@@ -66,7 +66,11 @@ async fn a_registry_that_stalls_anywhere_is_given_up() {
         let world = impatient(scheme, &stalling(head, drips).await);
         let asked = tokio::time::timeout(Duration::from_secs(30), world.npm("tool", "latest")).await;
         let error = asked.expect("it ends").unwrap_err();
-        assert_eq!((error.class, error.attempts), (FailureClass::Transient, 3), "{error}");
+        assert_eq!(
+            (error.class, error.attempts),
+            (FailureClass::Transient, 3),
+            "{error}"
+        );
         assert!(error.reason.ends_with("timed out"), "{error}");
         assert_eq!(
             error.reason.starts_with("connect to"),
