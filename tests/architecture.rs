@@ -94,6 +94,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "digest_cache",
             "domain",
+            "engine",
             "environment",
             "facts",
             "holder",

@@ -10,9 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest time that the question may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What the record wants to know: a line for the engine, one for buildx.
-const VERSIONS: &str = r#"engine {{.ServerVersion}}{{range .ClientInfo.Plugins}}{{if eq .Name "buildx"}}
-buildx {{.Version}}{{end}}{{end}}"#;
 /// Labels that only a containerd worker has (moby's `builder-next`, `BuildKit`'s `worker/label`).
 const CONTAINERD_LABELS: &[&str] = &[
     "org.mobyproject.buildkit.worker.containerd.",
@@ -77,14 +74,10 @@ impl BuilderError {
 
 /// Asks the builder what it can do; starts none. Of a builder that has not been started yet, platforms may be empty.
 ///
-/// With `tools`, the versions of engine and buildx are asked for beside it: only a record wants them, and the engine takes longer to tell them
-/// than all the rest.
-///
 /// # Errors
 /// No docker, no buildx, no such builder, no engine behind it.
 pub async fn inspect(
     builder: Option<&str>,
-    tools: bool,
     environment: &Environment,
     cancel: &CancellationToken,
 ) -> Result<BuilderFacts, BuilderError> {
@@ -93,26 +86,14 @@ pub async fn inspect(
         .args(builder)
         .within(&environment.for_child(Child::Docker));
     let asked = process::output(&command, Some(PATIENCE), cancel);
-    let versions = Box::pin(async {
-        if tools {
-            versions(environment, cancel).await
-        } else {
-            Default::default()
-        }
-    });
-    let (output, (engine, buildx)) = tokio::join!(asked, versions);
-    let output = output.map_err(|error| match error.source.kind() {
+    let output = asked.await.map_err(|error| match error.source.kind() {
         std::io::ErrorKind::NotFound => BuilderError::NoDocker,
         _ => BuilderError::Spawn(error),
     })?;
     let said = output.stderr.trim();
     let redactor = environment.redactor();
     match output.ended {
-        Ended::Exited(0) => facts(&output.stdout).map(|facts| BuilderFacts {
-            buildx,
-            engine,
-            ..facts
-        }),
+        Ended::Exited(0) => facts(&output.stdout),
         Ended::Cancelled => Err(BuilderError::Cancelled),
         Ended::TimedOut => Err(BuilderError::Engine {
             reason: format!("no answer within {} s", PATIENCE.as_secs()),
@@ -230,25 +211,6 @@ pub(super) fn facts(text: &str) -> Result<BuilderFacts, BuilderError> {
     })
 }
 
-/// The versions of engine and buildx, for the record; nothing depends on them, so whatever goes wrong leaves them empty.
-async fn versions(environment: &Environment, cancel: &CancellationToken) -> (String, String) {
-    let command = Command::new("docker")
-        .args(["info", "--format", VERSIONS])
-        .within(&environment.for_child(Child::Docker));
-    match process::output(&command, Some(PATIENCE), cancel).await {
-        Ok(output) => read_versions(&output.stdout),
-        Err(_) => (String::new(), String::new()),
-    }
-}
-
-fn read_versions(text: &str) -> (String, String) {
-    let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key));
-        line.unwrap_or_default().trim().to_owned()
-    };
-    (value("engine "), value("buildx "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,17 +247,6 @@ GC Policy rule#0:
         let got = facts(&classic).unwrap();
         assert_eq!(got.store, ImageStore::Classic);
         assert!(!got.attests() && !got.exports_cache());
-    }
-
-    #[test]
-    fn versions_are_read_or_empty() {
-        let told = |text| read_versions(text);
-        assert_eq!(
-            told("engine 28.5.2\nbuildx 0.29.1+ds1\n"),
-            ("28.5.2".to_owned(), "0.29.1+ds1".to_owned())
-        );
-        assert_eq!(told("engine 28.5.2\n"), ("28.5.2".to_owned(), String::new()));
-        assert_eq!(told("template: 1: odd"), (String::new(), String::new()));
     }
 
     #[test]

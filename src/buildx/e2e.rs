@@ -565,13 +565,7 @@ async fn e2e_a_base_of_another_platform_is_refused() {
 async fn e2e_builders_are_told_apart() {
     let cancel = CancellationToken::new();
     let ask = async |variables: &[(&str, &str)], builder: Option<&str>| {
-        inspect(
-            builder,
-            true,
-            &Environment::of(variables.iter().copied()),
-            &cancel,
-        )
-        .await
+        inspect(builder, &Environment::of(variables.iter().copied()), &cancel).await
     };
     let here = ask(&[], None).await.unwrap();
     assert_eq!(

@@ -85,7 +85,7 @@ pub(super) async fn gather(
     let target = session.target(family, &options.target)?;
     let pins = session.pins(family, wishes.re_resolve)?;
     let world = World {
-        tools,
+        engine: tools.then_some(&session.engine),
         ..session.world(family, &target)
     };
     Ok(gather::gather(family, options, &pins, &world).await?)

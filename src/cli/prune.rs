@@ -41,7 +41,7 @@ pub(super) async fn run(session: &Session, args: &PruneArgs) -> Result<ExitCode,
     }
     let plan = prune::plan(&family, &facts).map_err(|unfinished| {
         Failure::new(ExitCode::Refused, unfinished.to_string()).hint(format!(
-            "finish it with `splitbase release {}`, then run this again",
+            "finish it with `splitbase release {}` or `splitbase recover` (with `--undo`: take it back), then run this again",
             unfinished.version
         ))
     })?;

@@ -10,6 +10,7 @@ use crate::credentials::Credentials;
 use crate::describe::Page;
 use crate::digest_cache::DigestCache;
 use crate::domain::{Destination, ExitCode, Repository, TargetRef, Version};
+use crate::engine::Answer;
 use crate::environment::Environment;
 use crate::execute::{Event, Report, Sink};
 use crate::facts::BuilderFacts;
@@ -44,6 +45,7 @@ pub(super) struct Session {
     pub(super) stderr: Output,
     pub(super) cancel: CancellationToken,
     inspected: OnceCell<BuilderFacts>,
+    pub(super) engine: OnceCell<Answer>,
     digests: Arc<DigestCache>,
     reporter: Arc<dyn Reporter>,
     pace: OnceLock<Pace>,
@@ -90,6 +92,7 @@ impl Session {
             stderr,
             cancel,
             inspected: OnceCell::new(),
+            engine: OnceCell::new(),
             reporter,
             pace: OnceLock::new(),
         })
@@ -253,7 +256,7 @@ impl Session {
         World {
             target,
             builder: self.builder(),
-            tools: false,
+            engine: None,
             inspected: &self.inspected,
             environment: &self.children,
             versions: self.versions(family),

@@ -62,7 +62,7 @@ async fn engine_and_machine(patient: &Patient<'_>) -> Vec<Check> {
             reason: String::new(),
         })
     } else {
-        buildx::inspect(patient.builder, false, environment, cancel).await
+        buildx::inspect(patient.builder, environment, cancel).await
     };
     let (platforms, disk) = join(platforms(patient, &answer, &inspected), disk(patient, &answer)).await;
     let checked_builder = match &inspected {

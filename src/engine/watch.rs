@@ -1,14 +1,12 @@
 //! Watches free space while a plan runs: what a failed build took is free again when it has failed.
 
-use super::info;
+use super::info::Answer;
 use super::room::{Free, Place, elsewhere, free, local_root};
-use crate::environment::Environment;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
 /// Time between two looks.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -61,12 +59,8 @@ pub struct Room {
 
 impl Room {
     /// Looks at the places that a plan writes to: the engine's folder, that of temporary files, and the layout, if it goes into one. Gives what was free, too.
-    pub async fn look(
-        layout: Option<&Path>,
-        environment: &Environment,
-        cancel: &CancellationToken,
-    ) -> (Self, Vec<(Place, Free)>) {
-        let answer = info::ask(environment, cancel).await;
+    pub async fn look(answer: &Answer, layout: Option<&Path>) -> (Self, Vec<(Place, Free)>) {
+        let answer = answer.clone();
         let layout = layout.map(Path::to_owned);
         let looked = tokio::task::spawn_blocking(move || {
             let mut places = vec![Place::temporary()];

@@ -9,6 +9,7 @@ use crate::buildx;
 use crate::config::{Family, Image, VersionSource};
 use crate::digest_cache::DigestCache;
 use crate::domain::{Digest, ImageId, Period};
+use crate::engine::{self, Answer};
 use crate::environment::Environment;
 use crate::facts::BuilderFacts;
 use crate::facts::Facts;
@@ -53,8 +54,8 @@ pub struct World<'a, T> {
     pub target: &'a T,
     /// The builder that was asked for.
     pub builder: Option<&'a str>,
-    /// Whether the versions of engine and buildx are wanted too: a record holds them.
-    pub tools: bool,
+    /// What the engine told of itself, once it is asked: where a record wants to know the versions of engine and buildx.
+    pub engine: Option<&'a OnceCell<Answer>>,
     /// What that builder was found to do: it is asked once in a run.
     pub inspected: &'a OnceCell<BuilderFacts>,
     /// The environment.
@@ -303,8 +304,26 @@ pub async fn builder<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherErro
 }
 
 async fn inspect<T>(world: &World<'_, T>) -> Result<BuilderFacts, GatherError> {
-    let asked = || buildx::inspect(world.builder, world.tools, world.environment, &world.cancel);
-    Ok(world.inspected.get_or_try_init(asked).await?.clone())
+    let asked = || buildx::inspect(world.builder, world.environment, &world.cancel);
+    let told = async {
+        let ask = || engine::ask(world.environment, &world.cancel);
+        world.engine?.get_or_init(ask).await.engine()
+    };
+    let (builder, told) = tokio::join!(world.inspected.get_or_try_init(asked), told);
+    let (builder, version) = (builder?.clone(), |text: &Option<String>| {
+        text.clone().unwrap_or_default()
+    });
+    Ok(match told {
+        Some(info) => BuilderFacts {
+            engine: version(&info.server_version),
+            buildx: info
+                .plugin("buildx")
+                .map(|plugin| version(&plugin.version))
+                .unwrap_or_default(),
+            ..builder
+        },
+        None => builder,
+    })
 }
 
 /// Whether a plan from these facts builds anything: planning without a builder fails for want of exactly that.

@@ -112,7 +112,9 @@ impl Session {
             return Ok(Room::default());
         }
         let layout = target.folder().map(Layout::root);
-        let (room, found) = Room::look(layout, environment, &self.cancel).await;
+        let ask = || engine::ask(environment, &self.cancel);
+        let answer = self.engine.get_or_init(ask).await;
+        let (room, found) = Room::look(answer, layout).await;
         match engine::verdict(&found) {
             Verdict::Enough => {}
             Verdict::Scarce(why) => {
