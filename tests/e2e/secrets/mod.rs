@@ -319,7 +319,7 @@ fn e2e_secrets_are_nowhere_after_failures() {
     run.says("credentials used: from `docker-credential-planted`");
     gate.refuse(|_, _| None);
 
-    // An address with a password, at which nobody listens. The file that it is in lies elsewhere.
+    // An address with a password is refused, and not shown. The file that it is in lies elsewhere.
     let port = crate::support::closed_port();
     let sources = tempfile::tempdir().unwrap();
     let text = family.read("variants.toml");
@@ -344,8 +344,8 @@ fn e2e_secrets_are_nowhere_after_failures() {
     };
     let npm = "{ npm = \"planted\" }";
     let git = format!("{{ git = \"http://user:{USERINFO}@127.0.0.1:{port}/x\", ref = \"main\" }}");
-    let run = planted.run(&["plan", "v1.3.0", "--file", &other(npm, &git)], 5);
-    run.says(&format!("git:http://***@127.0.0.1:{port}/x#main"));
+    let run = planted.run(&["plan", "v1.3.0", "--file", &other(npm, &git)], 2);
+    run.says("holds a password");
 
     // A build argument that looks like a secret is refused, and not shown.
     let kind = "args = { KIND = \"base\" }";
