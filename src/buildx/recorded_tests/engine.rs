@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+/// Its network. One such engine runs at a time.
+const BRIDGE: &str = "sbrecord0";
+
 /// A socket before the engine's, which can be cut.
 pub(super) struct Line {
     folder: tempfile::TempDir,
@@ -86,6 +89,10 @@ impl Engine {
             &["-t", "tmpfs", "-o", &options, "tmpfs", data.to_str().unwrap()],
         );
         std::fs::write(folder.join("daemon.json"), "{}").unwrap();
+        // One of its own: with `--bridge=none` an engine removes `docker0`, which belongs to another one.
+        run("ip", &["link", "add", BRIDGE, "type", "bridge"]);
+        run("ip", &["address", "add", "172.30.251.1/24", "dev", BRIDGE]);
+        run("ip", &["link", "set", BRIDGE, "up"]);
         let flag = |name: &str, file: &str| format!("--{name}={}", folder.join(file).display());
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let dockerd = Command::new("dockerd")
@@ -96,7 +103,13 @@ impl Engine {
                 flag("pidfile", "pid"),
                 format!("--host=unix://{}", folder.join("docker.sock").display()),
             ])
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false"])
+            .args([
+                "--bridge",
+                BRIDGE,
+                "--iptables=false",
+                "--ip6tables=false",
+                "--ip-masq=false",
+            ])
             .args(["--feature", "containerd-snapshotter=true"])
             .stdout(Stdio::null())
             .stderr(log)
@@ -149,6 +162,7 @@ impl Drop for Engine {
             .args(["--lazy"])
             .arg(self.folder.join("data"))
             .status();
+        let _ = Command::new("ip").args(["link", "delete", BRIDGE]).status();
     }
 }
 
