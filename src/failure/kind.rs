@@ -17,6 +17,8 @@ pub enum FailureKind {
     MissingSource,
     /// What a build needed was collected as garbage while it ran: the disk is nearly full.
     CacheEvicted,
+    /// The engine's build cache names a layer whose bytes its store does not have any more.
+    CacheLost,
     /// A `RUN` ended with an error.
     RunFailed,
     /// No space is left.

@@ -104,6 +104,7 @@ pub(super) const CASES: &[Case] = &[
     case("engine-permission", "a user who may not use the engine's socket", "engine-permission", Permanent, None, "group"),
     quick(case("engine-cut", "the connection to the engine ends while it builds", "engine-gone", Transient, None, "went away")),
     case("engine-killed", "the engine is killed while it builds", "engine-gone", Transient, None, "went away"),
+    case("engine-layer-lost", "a layer that was built is gone from the engine's store when it is pushed elsewhere", "engine-layer-lost", Permanent, None, "buildx prune --all"),
     quick(case("builder-not-there", "a builder that there is not", "builder-not-there", Permanent, None, "buildx ls")),
     case("disk-full-context", "the engine's disk fills while the context is sent", "disk-full", Permanent, None, "make room"),
     case("disk-full-layer", "the engine's disk fills while a layer is written", "disk-full", Permanent, None, "make room"),

@@ -141,6 +141,20 @@ impl Engine {
         &self.folder
     }
 
+    /// The files of all blobs go; its databases still name them.
+    #[expect(clippy::disallowed_methods, reason = "the engine's own folder")]
+    pub(super) fn loses_its_blobs(&self) {
+        let store = "data/containerd/daemon/io.containerd.content.v1.content/blobs/sha256";
+        for blob in std::fs::read_dir(self.folder.join(store)).unwrap() {
+            std::fs::remove_file(blob.unwrap().path()).unwrap();
+        }
+    }
+
+    pub(super) fn docker(&self, args: &[&str]) {
+        let host = self.host();
+        run("docker", &[&["--host", &host][..], args].concat());
+    }
+
     /// What kills it.
     pub(super) fn killer(&self) -> impl Fn() + Send + Sync + use<> {
         let pid = self.dockerd.id().to_string();

@@ -6,10 +6,13 @@ mod record;
 mod scene;
 
 use self::cases::{CASES, Case, ENDS_WELL, STALLS};
+use self::engine::Engine;
+use self::scene::Scene;
 use super::failure::BuildFailure;
 use super::progress::Progress;
 use super::{Redactor, classify};
 use crate::failure::{self, FailureClass, Place, Symptom, rules};
+use crate::testing::TestRegistry;
 use crate::testing::build_step;
 use crate::testing::recorded::{self, Recorded};
 use futures_util::StreamExt as _;
@@ -154,6 +157,26 @@ fn a_recorded_stall_is_told_by_where_it_stands() {
         let after = phases.iter().rposition(|seen| seen == phase).unwrap();
         assert!(after + 8 > phases.len(), "{name}: {phases:?}");
     }
+}
+
+/// What is to be done about it has to be of use.
+#[tokio::test]
+async fn e2e_a_layer_that_the_engine_lost_is_made_again_after_what_is_advised() {
+    let (first, second) = (TestRegistry::start(), TestRegistry::start());
+    let engine = Engine::start("256m");
+    let mut scene = Scene::with_busybox(first.address(), "");
+    scene.builds_on(&engine);
+    assert_eq!(scene.run("made").await.exit(), Some(0));
+    engine.loses_its_blobs();
+    scene.pushes_to(second.address());
+    let case = CASES
+        .iter()
+        .find(|case| case.name == "engine-layer-lost")
+        .unwrap();
+    check(case, &scene.run("lost").await);
+    engine.docker(&["buildx", "prune", "--all", "--force"]);
+    let again = scene.run("made again").await;
+    assert_eq!(again.exit(), Some(0), "{}", again.text());
 }
 
 /// With `SPLITBASE_RECORD` all failures are brought about on the real engine and kept; else one of each class, and compared.

@@ -365,12 +365,19 @@ async fn engine(name: &str, about: &str) -> Recorded {
         "engine-killed" => {
             let engine = Engine::start("256m");
             let mut scene = Scene::with_busybox(registry.address(), sleep);
-            scene.step.network = Some("none".to_owned());
-            scene.env = vec![("DOCKER_HOST", engine.host())];
-            scene
-                .own
-                .push((engine.folder().display().to_string(), "/run/engine"));
+            scene.builds_on(&engine);
             scene.when = Some(("\"logs\":[", Box::new(engine.killer())));
+            scene.run(about).await
+        }
+        "engine-layer-lost" => {
+            let engine = Engine::start("256m");
+            let mut scene = Scene::with_busybox(registry.address(), "");
+            scene.builds_on(&engine);
+            let made = scene.run("the layer").await;
+            assert_eq!(made.exit(), Some(0), "{}", made.text());
+            engine.loses_its_blobs();
+            let elsewhere = TestRegistry::start();
+            scene.pushes_to(elsewhere.address());
             scene.run(about).await
         }
         "disk-full-context" | "disk-full-layer" => {
@@ -382,11 +389,7 @@ async fn engine(name: &str, about: &str) -> Recorded {
                 vec![7; mebibytes * 1024 * 1024],
                 false,
             );
-            scene.step.network = Some("none".to_owned());
-            scene.env = vec![("DOCKER_HOST", engine.host())];
-            scene
-                .own
-                .push((engine.folder().display().to_string(), "/run/engine"));
+            scene.builds_on(&engine);
             scene.run(about).await
         }
         _ => {

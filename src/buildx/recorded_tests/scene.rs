@@ -1,5 +1,6 @@
 //! One build on a real engine, with every line that buildx says.
 
+use super::engine::Engine;
 use crate::buildx::command::{BuildIo, command};
 use crate::plan::BuildStep;
 use crate::process::{self, Command, Ended};
@@ -67,6 +68,20 @@ impl Scene {
         );
         busybox(&scene.context(), "amd64");
         scene
+    }
+
+    /// Its engine is this one, which has no networks.
+    pub(super) fn builds_on(&mut self, engine: &Engine) {
+        self.step.network = Some("none".to_owned());
+        self.env = vec![("DOCKER_HOST", engine.host())];
+        self.own
+            .push((engine.folder().display().to_string(), "/run/engine"));
+    }
+
+    /// From now on the image goes to this host.
+    pub(super) fn pushes_to(&mut self, host: &str) {
+        self.step.repository = build_step(&format!("{host}/build/tiny")).repository;
+        self.names(host, "registry.test:5000");
     }
 
     pub(super) fn context(&self) -> std::path::PathBuf {

@@ -51,6 +51,7 @@ const MEND_DISK: &str =
     "make room on the builder's disk: `docker buildx prune`, `docker system df` shows what takes it";
 const MEND_EVICTED: &str =
     "the builder's garbage collection took what the build needed: make room on its disk";
+const MEND_LOST: &str = "the engine's store has lost a layer that its build cache still names, and no build writes it again before that is forgotten: `docker buildx prune --all`";
 const MEND_PUSH: &str = "log in with an account that may push there: `docker login`, or `SPLITBASE_USERNAME` and `SPLITBASE_PASSWORD`";
 const MEND_BASE: &str = "see whether the base image exists and this machine may read it: `docker buildx imagetools inspect IMAGE`";
 const MEND_LIMIT: &str =
@@ -171,6 +172,16 @@ pub(super) const RULES: &[Rule] = &[
         kind: FailureKind::DiskFull,
         class: FailureClass::Permanent,
         mend: MEND_DISK,
+    },
+    // containerd knows the blob, and the file is gone: after a power cut, or because somebody cleaned up by hand. A build without cache
+    // does not help: what it makes has the same digest, and is taken to be there.
+    Rule {
+        name: "engine-layer-lost",
+        at: ANYWHERE,
+        signs: &[Sign::Says(&["blob sha256:"]), Sign::Says(&["expected at "])],
+        kind: FailureKind::CacheLost,
+        class: FailureClass::Permanent,
+        mend: MEND_LOST,
     },
     // A push that fails while it writes a layer says `failed to copy:` too.
     Rule {

@@ -1,7 +1,9 @@
 //! What registries send, whatever it holds, for fuzz targets.
 
 use super::{challenge, failure, pages, retry};
-use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use crate::pace::Pace;
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use url::Url;
 
 /// Values of headers, one a line, and a body behind an empty line.
 pub(crate) fn answer(data: &[u8]) {
@@ -22,9 +24,20 @@ pub(crate) fn answer(data: &[u8]) {
     }
     let mut headers = HeaderMap::new();
     let mut named = values.iter().cloned();
-    headers.extend(named.next().map(|value| (RETRY_AFTER, value)));
-    headers.extend(named.next().map(|value| (DATE, value)));
+    let names = [
+        RETRY_AFTER,
+        DATE,
+        HeaderName::from_static("ratelimit-limit"),
+        HeaderName::from_static("ratelimit-remaining"),
+    ];
+    headers.extend(names.into_iter().zip(&mut named));
     let _ = retry::retry_after(&headers);
+    if let Ok(address) = Url::parse("https://registry.example/v2/") {
+        let pace = Pace::default();
+        pace.heard(&address, 429, &headers);
+        let _ = pace.held(&address);
+        assert!(pace.few().iter().all(|line| !line.contains(char::is_control)));
+    }
     let (_, text) = failure::read_body(body);
     assert!(!text.contains(char::is_control));
     let line = failure::clean(&String::from_utf8_lossy(body), 100);
