@@ -13,15 +13,15 @@ use crate::plan::Plan;
 use crate::report;
 use crate::target::{Place, registry};
 
-/// The mirrors that a plan is followed by. What goes into a folder goes nowhere else.
-fn of<'a>(family: &'a Family, plan: &'a Plan) -> Option<(&'a Version, &'a [Repository])> {
+/// The mirrors that a plan is followed by, and what they get.
+fn of(plan: &Plan) -> Option<(&Version, &[Repository])> {
     let version = plan.version.as_ref()?;
-    (plan.target.is_registry() && !family.mirrors.is_empty()).then_some((version, &family.mirrors))
+    (!plan.mirrors.is_empty()).then_some((version, &plan.mirrors))
 }
 
 /// Before anything is built: every mirror can be read, and this account may write to it.
 pub(super) async fn are_ready(session: &Session, family: &Family, plan: &Plan) -> Result<(), Failure> {
-    let Some((version, mirrors)) = of(family, plan).filter(|_| !plan.steps.is_empty()) else {
+    let Some((version, mirrors)) = of(plan).filter(|_| !plan.steps.is_empty()) else {
         return Ok(());
     };
     let registry = session.registry(family, registry::Options::default());
@@ -35,7 +35,7 @@ pub(super) async fn are_ready(session: &Session, family: &Family, plan: &Plan) -
 
 /// Copies the release that is done to every mirror. One that fails keeps no other from its copy; the first decides the exit code.
 pub(super) async fn follow(session: &Session, family: &Family, plan: &Plan) -> Result<ExitCode, Failure> {
-    let Some((version, mirrors)) = of(family, plan) else {
+    let Some((version, mirrors)) = of(plan) else {
         return Ok(ExitCode::Done);
     };
     let mut worst = ExitCode::Done;

@@ -1,7 +1,7 @@
 //! The plan as a document.
 
-use super::Step;
-use crate::config::Retry;
+use super::{Options, Step};
+use crate::config::{Family, Retry};
 use crate::domain::{
     Digest, Identity, ImageId, Mark, Period, Platform, PublicTag, Repository, Tag, TargetRef, Version,
 };
@@ -89,6 +89,9 @@ pub struct Plan {
     /// Where machine tags go, when not to `repository`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work_repository: Option<Repository>,
+    /// Repositories that the release is copied to once its aliases have moved. They are planned on their own, by what is there then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<Repository>,
     /// What the family's records and caches carry in their tags.
     #[serde(default, skip_serializing_if = "Mark::is_none")]
     pub mark: Mark,
@@ -129,5 +132,14 @@ impl Plan {
     #[must_use]
     pub fn work(&self) -> &Repository {
         self.work_repository.as_ref().unwrap_or(&self.repository)
+    }
+
+    /// The mirrors that a plan of this version is followed by. What goes into a folder goes nowhere else.
+    pub(super) fn mirrors_of(family: &Family, options: &Options) -> Vec<Repository> {
+        if options.target.is_registry() {
+            family.mirrors.clone()
+        } else {
+            Vec::new()
+        }
     }
 }

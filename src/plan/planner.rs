@@ -76,6 +76,10 @@ pub fn plan(family: &Family, facts: &Facts, options: &Options) -> Result<Plan, P
         repository: family.repository.clone(),
         target: options.target.clone(),
         work_repository: family.work_repository.clone(),
+        mirrors: match options.goal {
+            Goal::Release => Plan::mirrors_of(family, options),
+            Goal::Test | Goal::Build | Goal::Smoke => Vec::new(),
+        },
         mark: facts.mark.clone(),
         versions: facts.versions.clone(),
         upstream: facts.upstream.clone(),

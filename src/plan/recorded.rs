@@ -33,6 +33,7 @@ impl Plan {
             repository: family.repository.clone(),
             target: options.target.clone(),
             work_repository: family.work_repository.clone(),
+            mirrors: Self::mirrors_of(family, options),
             mark: facts.mark.clone(),
             versions: record.versions.clone(),
             upstream: record.upstream.clone(),

@@ -362,6 +362,7 @@ pub(super) fn plan() -> Plan {
     Plan {
         schema: SCHEMA,
         work_repository: None,
+        mirrors: Vec::new(),
         mark: crate::domain::Mark::default(),
         version: Some("v1.2.3".parse().unwrap()),
         family: "devbox".to_owned(),

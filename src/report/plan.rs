@@ -77,6 +77,10 @@ fn header(plan: &Plan, view: &PlanView<'_>) -> String {
     if let Some(work) = &plan.work_repository {
         row("work repository", work.to_string(), PLAIN);
     }
+    if !plan.mirrors.is_empty() {
+        let mirrors: Vec<String> = plan.mirrors.iter().map(ToString::to_string).collect();
+        row("copied to", format!("{}, after the aliases", mirrors.join(", ")), PLAIN);
+    }
     if let Some(version) = &plan.version {
         row("version", version.to_string(), HEADING);
     }

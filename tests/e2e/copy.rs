@@ -459,6 +459,9 @@ fn e2e_copy_to_mirrors_follows_a_release() {
     family.smoke("true");
     let there = format!("{}/{THERE}", proxy.address());
     family.set("family", &format!("mirrors = [\"{there}\"]"));
+    let planned = family.splitbase().ok(&["plan", "v1.0.0"]);
+    planned.shows(&format!("copied to   {there}, after the aliases"));
+    assert_eq!(mirror.requests(), []);
     family
         .splitbase()
         .ok(&["release", "v1.0.0"])

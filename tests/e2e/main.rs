@@ -48,6 +48,7 @@ mod scale;
 mod secrets;
 mod sign;
 mod support;
+mod terminal;
 mod tested;
 mod traps;
 mod upstream;
