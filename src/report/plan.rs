@@ -79,7 +79,11 @@ fn header(plan: &Plan, view: &PlanView<'_>) -> String {
     }
     if !plan.mirrors.is_empty() {
         let mirrors: Vec<String> = plan.mirrors.iter().map(ToString::to_string).collect();
-        row("copied to", format!("{}, after the aliases", mirrors.join(", ")), PLAIN);
+        row(
+            "copied to",
+            format!("{}, after the aliases", mirrors.join(", ")),
+            PLAIN,
+        );
     }
     if let Some(version) = &plan.version {
         row("version", version.to_string(), HEADING);

@@ -35,7 +35,10 @@ fn e2e_terminal_a_person_is_asked_before_tags_move() {
     family.append("marker", "more\n");
     splitbase.ok(&["release", "v2.0.0"]);
     let latest = || family.digest(&registry, "latest");
-    let (first, second) = (family.digest(&registry, "v1.0.0"), family.digest(&registry, "v2.0.0"));
+    let (first, second) = (
+        family.digest(&registry, "v1.0.0"),
+        family.digest(&registry, "v2.0.0"),
+    );
     assert_eq!(latest(), second);
 
     registry.requests();

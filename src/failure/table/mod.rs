@@ -12,9 +12,8 @@ use super::rule::Rule;
 
 /// All rules, in the order in which they are asked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [registry::RULES, build::RULES, versions::RULES]
-        .into_iter()
-        .flatten()
+    let build = build::RULES.into_iter().flatten();
+    registry::RULES.iter().chain(build).chain(versions::RULES)
 }
 
 /// What no rule knows.
