@@ -321,7 +321,11 @@ impl Stage {
     /// What the newest record says of aliases is so; of how many it says something.
     fn points(&self, registry: &Registry) -> usize {
         let tags = self.family.tags(registry);
-        let manifest = registry.json(&tags["_release"]);
+        // Of a first release that was cut off between the two tags of its first record there is no newest one.
+        let Some(newest) = tags.get("_release") else {
+            return 0;
+        };
+        let manifest = registry.json(newest);
         let record = registry.json(manifest["layers"][0]["digest"].as_str().unwrap());
         let Some(points) = record["points"].as_object() else {
             return 0;
