@@ -1,9 +1,12 @@
 //! What a build takes from its context, as we read it and as BuildKit does it: for shapes of Dockerfiles from public repositories
 //! (`shapes/dockerfiles.txt`), all of them in one build at a time.
 //!
+//! With `SPLITBASE_PARENTS=1` those of `shapes/parents.txt` are among them: `SPLITBASE_TEST_BUILDER` names a builder that knows `--parents` (BuildKit
+//! 0.26 or newer).
+//!
 //! A change of what we say is not taken must leave each step of each build in the cache; a change of what we say is taken must run one again.
 
-use crate::support::{Family, Registry, busybox, docker, unique};
+use crate::support::{Family, Registry, busybox, docker, unique, variable};
 use serde_json::{Map, Value, json};
 use splitbase::domain::Platform;
 use splitbase::inputs::dockerfile::{Context, Dockerfile, Scope, references, taken, unclear};
@@ -14,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const SHAPES: &str = include_str!("shapes/dockerfiles.txt");
+const PARENTS: &str = include_str!("shapes/parents.txt");
 
 /// How many of the files that a build takes are changed, one at a time.
 const CHANGED: usize = 1;
@@ -112,6 +116,7 @@ fn build(shapes: &[Shape], image: &str, file: &Path) -> BTreeMap<usize, Vec<Stri
         .arg(file)
         .env("BUILDX_BAKE_ENTITLEMENTS_FS", "0")
         .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
+        .envs(variable("SPLITBASE_TEST_BUILDER").map(|builder| ("BUILDX_BUILDER", builder)))
         .output()
         .unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
@@ -151,7 +156,8 @@ fn build(shapes: &[Shape], image: &str, file: &Path) -> BTreeMap<usize, Vec<Stri
 #[test]
 fn e2e_dockerfiles_take_what_we_say_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let image = format!("splitbase-shapes-{}:1", unique());
+    let registry = Registry::start();
+    let image = format!("{}/shapes:1", registry.address());
     let base = folder.path().join("base");
     fs::create_dir(&base).unwrap();
     fs::copy(
@@ -170,14 +176,19 @@ fn e2e_dockerfiles_take_what_we_say_and_nothing_else() {
         "build",
         "--quiet",
         "--provenance=false",
+        "--push",
         "--tag",
         &image,
         base.to_str().unwrap(),
     ]);
 
     let nonce = unique();
-    let blocks = SHAPES.split("### ").skip(1).enumerate();
+    let parents = variable("SPLITBASE_PARENTS").map_or("", |_| PARENTS);
+    let blocks = [SHAPES, parents]
+        .into_iter()
+        .flat_map(|shapes| shapes.split("### ").skip(1));
     let shapes: Vec<Shape> = blocks
+        .enumerate()
         .map(|(at, block)| Shape::new(block, folder.path().join(format!("{nonce}-{at}")), &nonce))
         .collect();
     let origins: BTreeSet<&str> = shapes
@@ -217,7 +228,6 @@ fn e2e_dockerfiles_take_what_we_say_and_nothing_else() {
             .collect();
         assert!(idle.is_empty(), "not taken, though we say so: {idle:#?}");
     }
-    docker(&["image", "rm", &image]);
 }
 
 /// Everywhere where people look: in the plan, on the terminal, in a report; and an error where that is asked for.
