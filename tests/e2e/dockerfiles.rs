@@ -20,7 +20,7 @@ const SHAPES: &str = include_str!("shapes/dockerfiles.txt");
 const PARENTS: &str = include_str!("shapes/parents.txt");
 
 /// How many of the files that a build takes are changed, one at a time.
-const CHANGED: usize = 1;
+const CHANGED: usize = 2;
 
 struct Shape {
     /// Repository, commit and path of the Dockerfile whose shape it has; or `own`.

@@ -185,7 +185,7 @@ fn e2e_races_a_foreign_writer_is_found_and_the_others_are_put_back() {
 fn free() -> usize {
     match variable("SPLITBASE_RACES").as_deref() {
         Some("all") => 50,
-        _ => 10,
+        _ => 15,
     }
 }
 

@@ -12,9 +12,8 @@ use super::failure::BuildFailure;
 use super::progress::Progress;
 use super::{Redactor, classify};
 use crate::failure::{self, FailureClass, Place, Symptom, rules};
-use crate::testing::TestRegistry;
-use crate::testing::build_step;
 use crate::testing::recorded::{self, Recorded};
+use crate::testing::{TestRegistry, build_step};
 use futures_util::StreamExt as _;
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 const INSPECT: &str = "Name:          default
@@ -30,7 +30,12 @@ pub struct Engine {
     pub builds: Gauge,
     /// Builds wait until so many are in progress, so that the most of them is known to have been reached.
     wanted: usize,
+    /// Until when they wait after that, so that one too many shows itself.
+    until: OnceLock<Instant>,
 }
+
+/// See [`Engine::until`]: time for a program that does not keep to the bound to start more.
+const LONGER: Duration = Duration::from_millis(700);
 
 impl Engine {
     /// Starts one and writes its `docker` into `bin`.
@@ -48,6 +53,7 @@ impl Engine {
             store: Arc::clone(store),
             builds: Gauge::default(),
             wanted,
+            until: OnceLock::new(),
         });
         let shared = Arc::clone(&engine);
         std::thread::spawn(move || {
@@ -77,10 +83,7 @@ impl Engine {
             ["buildx", "inspect", ..] => (0, INSPECT.to_owned()),
             ["buildx", "build", rest @ ..] => {
                 let _counted = self.builds.enter();
-                let until = Instant::now() + Duration::from_secs(20);
-                while self.builds.most() < self.wanted && Instant::now() < until {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
+                self.gather();
                 self.build(rest);
                 (0, String::new())
             }
@@ -91,6 +94,19 @@ impl Engine {
         };
         // A client that was ended has nothing to be told.
         let _ = client.write_all(format!("{code}\n{text}").as_bytes());
+    }
+
+    fn gather(&self) {
+        // The base is built alone: all others wait for it.
+        if self.builds.all() == 1 {
+            return;
+        }
+        let give_up = Instant::now() + Duration::from_secs(20);
+        while self.builds.most() < self.wanted && Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let until = *self.until.get_or_init(|| Instant::now() + LONGER);
+        std::thread::sleep(until.saturating_duration_since(Instant::now()));
     }
 
     /// Pushes an image of its own for each build, as `BuildKit` does without attestations.
