@@ -26,4 +26,4 @@ pub use builder::{BuilderError, inspect};
 pub use command::{BuildIo, LayoutIo, command, shell_line};
 pub use failure::{BuildFailure, FailedRun, Retry};
 pub use progress::{BuildUpdate, StepRun};
-pub use secrets::{ResolvedSecret, ResolvedSource, SecretError, redactor, resolve};
+pub use secrets::{ResolvedSecret, ResolvedSource, SecretError, presume, redactor, resolve};

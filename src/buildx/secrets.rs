@@ -51,30 +51,8 @@ pub fn resolve(
 ) -> Result<Vec<ResolvedSecret>, SecretError> {
     let mut found = Vec::with_capacity(secrets.len());
     for secret in secrets {
-        let (source, missing) = match &secret.source {
-            SecretSource::Env(name) => (
-                ResolvedSource::Env(name.clone()),
-                environment
-                    .get(name)
-                    .is_none()
-                    .then(|| format!("the variable `{name}` is not set")),
-            ),
-            SecretSource::File(file) => {
-                let reason = if file.is_empty() {
-                    Some("a variable in the name of its file is not set".to_owned())
-                } else if root.join(file).is_file() {
-                    None
-                } else {
-                    Some(format!("there is no file `{file}`"))
-                };
-                (ResolvedSource::File(PathBuf::from(file)), reason)
-            }
-        };
-        match missing {
-            None => found.push(ResolvedSecret {
-                id: secret.id.clone(),
-                source,
-            }),
+        match missing(secret, root, environment) {
+            None => found.push(named(secret)),
             Some(_) if secret.optional => {}
             Some(reason) => {
                 return Err(SecretError {
@@ -86,6 +64,37 @@ pub fn resolve(
         }
     }
     Ok(found)
+}
+
+/// The secrets of a build that is only shown: as [`resolve`], and what is missing and must not be counts as there.
+#[must_use]
+pub fn presume(secrets: &[Secret], root: &Path, environment: &Environment) -> Vec<ResolvedSecret> {
+    let wanted = |secret: &&Secret| !secret.optional || missing(secret, root, environment).is_none();
+    secrets.iter().filter(wanted).map(named).collect()
+}
+
+fn named(secret: &Secret) -> ResolvedSecret {
+    ResolvedSecret {
+        id: secret.id.clone(),
+        source: match &secret.source {
+            SecretSource::Env(name) => ResolvedSource::Env(name.clone()),
+            SecretSource::File(file) => ResolvedSource::File(PathBuf::from(file)),
+        },
+    }
+}
+
+/// Why a secret is not there.
+fn missing(secret: &Secret, root: &Path, environment: &Environment) -> Option<String> {
+    match &secret.source {
+        SecretSource::Env(name) if environment.get(name).is_none() => {
+            Some(format!("the variable `{name}` is not set"))
+        }
+        SecretSource::File(file) if file.is_empty() => {
+            Some("a variable in the name of its file is not set".to_owned())
+        }
+        SecretSource::File(file) if !root.join(file).is_file() => Some(format!("there is no file `{file}`")),
+        SecretSource::Env(_) | SecretSource::File(_) => None,
+    }
 }
 
 /// The variables that hold these secrets.

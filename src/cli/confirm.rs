@@ -26,7 +26,7 @@ pub(super) async fn carry_out(
     yes: bool,
 ) -> Result<ExitCode, Failure> {
     if plan.steps.is_empty() {
-        plan_command::show_plan(session, &plan, false)?;
+        plan_command::show_plan(session, &plan, None)?;
         return Ok(ExitCode::Done);
     }
     if !agreed(session, &plan, yes).await? {
@@ -48,7 +48,7 @@ pub(super) async fn agreed(session: &Session, plan: &Plan, yes: bool) -> Result<
         }
         return Ok(true);
     }
-    plan_command::show_plan(session, plan, false)?;
+    plan_command::show_plan(session, plan, None)?;
     let shown = report::moves(plan);
     if session.is_json() {
         session.note("nothing was done: `--yes` does it");

@@ -65,7 +65,7 @@ pub(super) async fn run(
     };
     let copy = Copy::plan(session, &family, &wanted).await?;
     if !args.yes {
-        plan_command::show_plan(session, &copy.plan, false)?;
+        plan_command::show_plan(session, &copy.plan, None)?;
         session.note("nothing was copied: `--yes` does it");
         return Ok(ExitCode::Done);
     }

@@ -10,6 +10,7 @@ use crate::facts::Facts;
 use crate::gather::{self, World};
 use crate::plan::{self, BuildStep, Options, Plan};
 use crate::report::{self, PlanView};
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -28,7 +29,10 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
             .map_err(|error| Failure::new(ExitCode::Usage, format!("read facts from `{path}`: {error}")))?;
         Session::refuse_floats(args.strictness, &saved.facts.floats)?;
         let plan = plan::plan(&saved.family, &saved.facts, &saved.options)?;
-        return show(session, &plan, &args);
+        return show(session, &plan, &args, &saved.family.root);
+    }
+    if args.dry_run {
+        session.writes_nothing();
     }
     let family = session.family()?;
     let version = session.version(args.version.clone())?;
@@ -38,6 +42,7 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
     Session::refuse_floats(args.strictness, &facts.floats)?;
     let plan = plan::plan(&family, &facts, &options)?;
     super::release::needs_signer(session, &plan).await?;
+    let root = family.root.clone();
     if let Some(path) = &args.save {
         write(path, &plan)?;
     }
@@ -52,7 +57,7 @@ pub(super) async fn run(session: &Session, args: PlanArgs) -> Result<ExitCode, F
             },
         )?;
     }
-    show(session, &plan, &args)
+    show(session, &plan, &args, &root)
 }
 
 /// Options of a release, or of a build where no version is given.
@@ -91,8 +96,8 @@ pub(super) async fn gather(
     Ok(gather::gather(family, options, &pins, &world).await?)
 }
 
-fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Failure> {
-    show_plan(session, plan, args.dry_run)?;
+fn show(session: &Session, plan: &Plan, args: &PlanArgs, root: &Utf8Path) -> Result<ExitCode, Failure> {
+    show_plan(session, plan, args.dry_run.then_some(root))?;
     if !args.dry_run {
         for error in report::publish(&session.environment, &report::outputs_of_plan(plan), None) {
             session.warn(&error.to_string());
@@ -106,34 +111,28 @@ fn show(session: &Session, plan: &Plan, args: &PlanArgs) -> Result<ExitCode, Fai
     })
 }
 
-/// The plan as it was asked for: the document, or the text for people.
-pub(super) fn show_plan(session: &Session, plan: &Plan, commands: bool) -> Result<(), Failure> {
+/// The plan as it was asked for: the document, or the text for people; with `commands`, all builds with their exact lines, for a family in that
+/// folder.
+pub(super) fn show_plan(session: &Session, plan: &Plan, commands: Option<&Utf8Path>) -> Result<(), Failure> {
     if session.is_json() {
         return session.json(plan);
     }
-    human(session, plan, commands);
+    let line = |step: &BuildStep| command_line(session, plan, step, commands.unwrap_or(Utf8Path::new("")));
+    let view = PlanView {
+        all: session.global.verbose || commands.is_some(),
+        builder: plan.builder.as_deref().or_else(|| session.builder()),
+        command: commands
+            .is_some()
+            .then_some(&line as &dyn Fn(&BuildStep) -> String),
+    };
+    session.stdout.write(&report::plan(plan, &view));
     Ok(())
 }
 
-/// The plan for people; with `commands`, the exact lines of each build.
-pub(super) fn human(session: &Session, plan: &Plan, commands: bool) {
-    let line = |step: &BuildStep| command_line(session, plan, step);
-    let view = PlanView {
-        all: session.global.verbose,
-        builder: plan.builder.as_deref().or_else(|| session.builder()),
-        command: commands.then_some(&line as &dyn Fn(&BuildStep) -> String),
-    };
-    session.stdout.write(&report::plan(plan, &view));
-}
-
 /// The line as it will be run. What is known only then stands in angle brackets: the digest of a base that is built in the same release.
-fn command_line(session: &Session, plan: &Plan, step: &BuildStep) -> String {
-    let secrets = buildx::resolve(
-        &step.secrets,
-        session.environment.directory(),
-        &session.environment,
-    );
-    let secrets = secrets.unwrap_or_default();
+fn command_line(session: &Session, plan: &Plan, step: &BuildStep, family: &Utf8Path) -> String {
+    let folder = session.absolute(family);
+    let secrets = buildx::presume(&step.secrets, &folder, &session.environment);
     let root = plan.target.layout().map(|folder| session.absolute(folder));
     let io = BuildIo {
         layout: root.as_deref().map(|root| LayoutIo {
@@ -157,5 +156,10 @@ fn command_line(session: &Session, plan: &Plan, step: &BuildStep) -> String {
             step.platform
         )
     });
-    buildx::shell_line(&buildx::command(step, base.as_deref(), &io))
+    let line = buildx::shell_line(&buildx::command(step, base.as_deref(), &io));
+    if folder == session.absolute(Utf8Path::new("")) {
+        return line;
+    }
+    let folder = shlex::try_quote(family.as_str()).unwrap_or_default();
+    format!("cd {folder} && {line}")
 }

@@ -26,6 +26,9 @@ pub(super) async fn run(session: &Session, args: ReleaseArgs) -> Result<ExitCode
 }
 
 async fn release(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failure> {
+    if args.dry_run {
+        session.writes_nothing();
+    }
     let family = session.family()?;
     let (facts, plan) = if let Some(path) = &args.plan {
         saved(session, &family, path, &args).await?
@@ -40,7 +43,7 @@ async fn release(session: &Session, args: ReleaseArgs) -> Result<ExitCode, Failu
     };
     Session::refuse_floats(args.strictness, &facts.floats)?;
     if args.dry_run {
-        plan_command::show_plan(session, &plan, true)?;
+        plan_command::show_plan(session, &plan, Some(&family.root))?;
         return Ok(ExitCode::Done);
     }
     if facts

@@ -49,6 +49,9 @@ pub(super) struct Session {
     digests: Arc<DigestCache>,
     reporter: Arc<dyn Reporter>,
     pace: OnceLock<Pace>,
+    /// The host of the family's own registry, as its file or `--repository` names it: what `SPLITBASE_USERNAME` and `_PASSWORD` are for, whatever
+    /// a command calls images meanwhile.
+    home: OnceLock<String>,
 }
 
 impl Session {
@@ -95,7 +98,13 @@ impl Session {
             engine: OnceCell::new(),
             reporter,
             pace: OnceLock::new(),
+            home: OnceLock::new(),
         })
+    }
+
+    /// From now on nothing is written, not even to the user's cache.
+    pub(super) fn writes_nothing(&self) {
+        self.digests.only_read();
     }
 
     /// Reads the family's file; warnings are told.
@@ -112,6 +121,8 @@ impl Session {
         };
         let loaded = config::load(&self.global.file, &self.environment, &overrides)?;
         self.environment.learn_secrets(loaded.family.secret_variables());
+        self.home
+            .get_or_init(|| loaded.family.repository.host().to_owned());
         if !self.global.quiet && !loaded.warnings.is_empty() {
             self.stderr
                 .write(&config::render_all(&loaded.warnings, self.stderr.color()));

@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use place::Place;
 use record::Record;
 use std::fs::{File, Metadata};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::Table;
 use trust::Trust;
@@ -24,6 +25,8 @@ use trust::Trust;
 #[derive(Debug, Default)]
 pub struct DigestCache {
     store: Option<Store>,
+    /// Set where a run must leave no trace.
+    read_only: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -56,7 +59,13 @@ impl DigestCache {
     pub fn of(environment: &Environment) -> Self {
         Self {
             store: Place::of(environment).map(|place| Store::new(place, clock::now_exactly())),
+            read_only: AtomicBool::new(false),
         }
+    }
+
+    /// From now on nothing is written: what is there still serves.
+    pub fn only_read(&self) {
+        self.read_only.store(true, Ordering::Relaxed);
     }
 
     /// Reads the file, unless it is read already.
@@ -69,6 +78,9 @@ impl DigestCache {
     /// Writes what was hashed since. Another process that writes at the same time may undo this: the files are read once more then.
     pub fn save(&self) {
         let Some(store) = &self.store else { return };
+        if self.read_only.load(Ordering::Relaxed) {
+            return;
+        }
         let table = lock(&store.table).take();
         let mut changed = std::mem::take(&mut *lock(&store.fresh));
         let used = table.as_deref().map(|table| table.used(store.today));

@@ -39,7 +39,10 @@ impl Scene {
     fn cache(&self, seconds: i64) -> DigestCache {
         let now = Timestamp::now() + SignedDuration::from_secs(seconds);
         let store = Some(Store::new(self.place(), now));
-        DigestCache { store }
+        DigestCache {
+            store,
+            ..DigestCache::default()
+        }
     }
 
     fn with<R>(&self, run: impl Fn(&Request<'_>) -> R) -> R {

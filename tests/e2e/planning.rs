@@ -1,6 +1,6 @@
 //! `plan`, saved plans, and plans from saved facts.
 
-use crate::support::{AMD64, ARM64, Family, Npm, Registry, program};
+use crate::support::{AMD64, ARM64, Family, Npm, Registry, Splitbase, program};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,12 +41,26 @@ fn words(line: &str) -> Vec<String> {
 fn e2e_plan_dry_run_writes_nothing_and_shows_the_exact_commands() {
     let registry = Registry::start();
     let family = Family::of_two(&registry);
-    let temporary = tempfile::tempdir().unwrap();
+    family
+        .replace("variants.toml", "to = \"none\"", "to = \"registry\"")
+        .write("private.txt", "of a test\n")
+        .write("assets/one", "1\n")
+        .append("Dockerfile.base", "COPY --from=assets one /\n")
+        .append("Dockerfile.variant", "COPY --from=assets one /\n")
+        .set(
+            "build",
+            "labels = { \"org.example.of\" = \"a-test\" }\ncontexts = { assets = \"assets\" }\nsecrets = [{ id = \"file\", file = \"private.txt\" }, \
+             { id = \"variable\", env = \"OF_A_TEST\" }, { id = \"missing\", file = \"missing.txt\", optional = true }]",
+        );
+    let (temporary, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let outputs = family.path("outputs");
     std::fs::write(&outputs, "").unwrap();
-    let splitbase = family
-        .splitbase()
+    // Paths of the file are relative to the file, wherever one stands.
+    let splitbase = Splitbase::new(elsewhere.path())
+        .env("SPLITBASE_FILE", family.path("variants.toml"))
+        .env("OF_A_TEST", "a value of a test")
         .env("TMPDIR", temporary.path())
+        .env("XDG_CACHE_HOME", elsewhere.path())
         .env("GITHUB_OUTPUT", &outputs)
         .env("GITHUB_STEP_SUMMARY", &outputs);
     let before = tree(family.folder());
@@ -59,7 +73,9 @@ fn e2e_plan_dry_run_writes_nothing_and_shows_the_exact_commands() {
     assert_eq!(document, splitbase.json(&["plan", "v1.0.0", "--dry-run"]));
     assert_eq!(registry.writes(), []);
     assert_eq!(tree(family.folder()), before);
-    assert_eq!(tree(temporary.path()).len(), 1, "only the folder itself");
+    for folder in [&temporary, &elsewhere] {
+        assert_eq!(tree(folder.path()).len(), 1, "only the folder itself");
+    }
     assert!(family.tags(&registry).is_empty());
 
     let shown: Vec<_> = planned
@@ -70,6 +86,11 @@ fn e2e_plan_dry_run_writes_nothing_and_shows_the_exact_commands() {
         .map(|line| words(&line))
         .collect();
     assert_eq!(shown.len(), 3, "{}", planned.stdout);
+    planned.shows(&format!("    cd {} && ", family.folder().display()));
+    for line in &shown {
+        let secrets = line.iter().filter(|word| word.starts_with("id=")).count();
+        assert_eq!(secrets, 2, "{line:?}");
+    }
     let run = splitbase.ok(&["release", "v1.0.0"]);
     let mut done: Vec<_> = run.builds().into_iter().map(words).collect();
     let mut shown_sorted = shown;

@@ -128,8 +128,9 @@ fn e2e_validate_takes_the_base_of_the_working_tree_and_never_a_stale_one() {
     assert_eq!(registry.writes(), []);
 }
 
-/// `user` with the password `right`.
-const PASSWORDS: &str = "user:$2b$04$TChPbE9CEmlrb10r.ExMmOBdHhdJ5VvYP0ODLD94/OCqSD/EmlNHu\n";
+const PASSWORD: &str = "Tr0ub4dor-and-3-secrets";
+/// A user `user` with it, as `htpasswd -B` writes that.
+const PASSWORDS: &str = "user:$2b$04$Rrvxkkcx2MzMoaZS4rCtMusRT3tCft8xzbwcevB9wQZSQGlAdwqt.\n";
 
 #[test]
 fn e2e_validate_builds_a_base_that_it_may_not_read() {
@@ -139,6 +140,25 @@ fn e2e_validate_builds_a_base_that_it_may_not_read() {
     assert_eq!(run.steps_of("build/base/").len(), 1);
     run.says("built from the working tree").says("401");
     // Not even to find out whether it may push.
+    assert_eq!(registry.writes(), []);
+}
+
+/// Whoever may read the base, by the variables alone, does not build it: docker must get to it with the same credentials.
+#[test]
+fn e2e_validate_stands_on_a_private_base_that_it_may_read() {
+    let registry = Registry::with_passwords(PASSWORDS);
+    let family = Family::new(&registry);
+    family.write("docker/config.json", "{}");
+    let splitbase = family
+        .splitbase()
+        .env("DOCKER_CONFIG", family.path("docker"))
+        .env("SPLITBASE_USERNAME", "user")
+        .env("SPLITBASE_PASSWORD", PASSWORD);
+    splitbase.ok(&["build"]);
+    registry.writes();
+    let run = splitbase.ok(&["validate"]);
+    run.says("stands, and is not built");
+    assert_eq!(run.steps_of("build/base/"), [""; 0]);
     assert_eq!(registry.writes(), []);
 }
 

@@ -142,7 +142,8 @@ impl Session {
         if !docker {
             return Ok(None);
         }
-        PrivateConfig::of(&self.environment, family.repository.host())
+        let host = self.home.get().map_or(family.repository.host(), String::as_str);
+        PrivateConfig::of(&self.environment, host)
             .map_err(|error| Failure::new(ExitCode::Failed, error.to_string()).hint(error.hint))
     }
 }

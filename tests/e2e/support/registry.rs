@@ -34,15 +34,21 @@ pub struct Registry {
     read: Mutex<usize>,
 }
 
+/// A folder for what one holds: where `SPLITBASE_TEST_REGISTRIES` says, which may be in memory.
+fn folder() -> tempfile::TempDir {
+    let place = variable("SPLITBASE_TEST_REGISTRIES").map_or_else(std::env::temp_dir, Into::into);
+    tempfile::tempdir_in(place).unwrap()
+}
+
 impl Registry {
     /// Starts one: `SPLITBASE_TEST_REGISTRY_BIN`, or `docker-registry` on the path.
     pub fn start() -> Self {
-        Self::configured(tempfile::tempdir().unwrap(), "")
+        Self::configured(folder(), "")
     }
 
     /// One that wants a name and a password: lines of an htpasswd file.
     pub fn with_passwords(lines: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let path = folder.path().join("htpasswd");
         std::fs::write(&path, lines).unwrap();
         let auth = format!(
@@ -54,7 +60,7 @@ impl Registry {
 
     /// One that begins with a copy of what this one holds, which must not be written to meanwhile.
     pub fn copy(&self) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let data = self.folder.path().join("data");
         if data.exists() {
             super::program(
