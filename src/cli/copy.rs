@@ -120,13 +120,15 @@ impl Copy {
     /// Brings all that the release is made of, and its machine tags.
     pub(super) async fn bring(&self, session: &Session) -> Result<Carried, Failure> {
         let bringing = async {
-            let mut carried = Carried::default();
+            let (mut carried, mut manifests) = (Carried::default(), Vec::new());
             for repository in self.repositories() {
-                let more = transfer::carry(&self.from, &self.parcel.roots, &self.place, repository).await?;
+                let (more, brought) =
+                    transfer::carry(&self.from, &self.parcel.roots, &self.place, repository).await?;
                 carried = carried.and(&more);
+                manifests = brought;
             }
             let work = self.family.work();
-            transfer::put_absent(&self.place, work, &self.parcel.tags).await?;
+            transfer::put_absent(&self.place, work, &self.parcel.tags, &manifests).await?;
             Ok::<_, Failure>(carried)
         };
         tokio::select! {

@@ -1,6 +1,6 @@
 //! Versions from npm, from where they are found to where they arrive.
 
-use crate::support::{Family, Npm, Registry, Splitbase};
+use crate::support::{Family, Npm, Registry, Splitbase, closed_port};
 
 /// One variant, whose argument `OMOS_VERSION` comes from npm; the smoke test compares what is in the image with what is expected.
 fn family(registry: &Registry) -> (Family, Npm) {
@@ -53,6 +53,23 @@ fn e2e_versions_reach_the_image_and_its_test() {
     // By hand.
     let run = splitbase(&family, &npm).ok(&["release", "v1.2.0", "--set", "OMOS_VERSION=2.0.0"]);
     run.says("expected: 2.0.0");
+}
+
+/// What a saved plan says is what is built, though npm has moved on, or is gone.
+#[test]
+fn e2e_versions_come_from_a_saved_plan() {
+    let registry = Registry::start();
+    let (family, npm) = family(&registry);
+    npm.publish("omos", "2.1.0", None);
+    splitbase(&family, &npm).ok(&["plan", "v1.0.0", "--save", "plan.json"]);
+    npm.publish("omos", "2.2.0", None);
+    let nobody = format!("http://localhost:{}", closed_port());
+    let gone = family.splitbase().env("NPM_CONFIG_REGISTRY", nobody);
+    gone.run(&["release", "v1.0.0"]).expect(5);
+    let run = gone.ok(&["release", "--plan", "plan.json"]);
+    run.says("expected: 2.1.0");
+    let record = family.record(&registry, "v1.0.0");
+    assert_eq!(record["versions"]["OMOS_VERSION"]["version"], "2.1.0");
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub struct Carried {
 }
 
 /// Brings `roots` with all that they name, and all that refers to them, into the repository `to` of `place`. Nothing but the tags by which
-/// referrers and signatures are found is written as a tag.
+/// referrers and signatures are found is written as a tag. What was carried, and every manifest and index of it.
 ///
 /// # Errors
 /// Something of it could not be read, or could not be stored.
@@ -64,7 +64,7 @@ pub async fn carry(
     roots: &[Root],
     place: &Place,
     to: &Repository,
-) -> Result<Carried, TargetError> {
+) -> Result<(Carried, Vec<RawManifest>), TargetError> {
     let graph = Graph::read(from, roots).await?;
     let carrier = Carrier {
         from,
@@ -72,7 +72,9 @@ pub async fn carry(
         to,
         copies: Semaphore::new(COPIES),
     };
-    carrier.all(&graph).await
+    let carried = carrier.all(&graph).await?;
+    let manifests = graph.nodes.into_values().map(|node| node.raw);
+    Ok((carried, manifests.collect()))
 }
 
 struct Carrier<'a> {
@@ -100,7 +102,8 @@ impl Carried {
     }
 }
 
-/// Puts each tag that is not there on what has this digest in the same repository. What stands there already is that place's own and stays.
+/// Puts each tag that is not there on what has this digest in the same repository, which is not read again where it is among `known`. What stands
+/// there already is that place's own and stays.
 ///
 /// # Errors
 /// It could not be read, or not be written.
@@ -108,11 +111,17 @@ pub async fn put_absent(
     place: &Place,
     repository: &Repository,
     tags: &[(Tag, Digest)],
+    known: &[RawManifest],
 ) -> Result<(), TargetError> {
+    let known: BTreeMap<Digest, &RawManifest> = known.iter().map(|raw| (raw.digest, raw)).collect();
+    let known = &known;
     let absent = tags.iter().map(|(tag, digest)| async move {
         match place.resolve(repository, &Reference::from(tag)).await {
             Presence::Present(_) => Ok(None),
-            Presence::Absent => Ok(Some((tag, required(place, repository, *digest).await?))),
+            Presence::Absent => Ok(Some(match known.get(digest) {
+                Some(raw) => (tag, (*raw).clone()),
+                None => (tag, required(place, repository, *digest).await?),
+            })),
             Presence::Unknown(error) => Err(error),
         }
     });

@@ -80,6 +80,42 @@ fn e2e_a_smoke_test_that_fails() {
     family.splitbase().ok(&["release", "v1.0.0"]);
 }
 
+/// The limit is between what the layers are compressed and what they are unpacked.
+#[test]
+fn e2e_an_image_that_is_too_large() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    family
+        .append("Dockerfile.base", "RUN head -c 8000000 /dev/zero >/zeros\n")
+        .set("smoke", "max-size = \"6MB\"");
+    let run = family.splitbase().run(&["release", "v1.0.0"]);
+    refused(run, 3, &["`max-size` is 6MB"], &family, &registry);
+    family.replace("variants.toml", "\"6MB", "\"60MB");
+    let run = family.splitbase().ok(&["release", "v1.0.0"]);
+    assert_eq!(run.builds(), [""; 0]);
+}
+
+/// What users pull is that of the release before, whatever fails in the next one.
+#[test]
+fn e2e_what_stands_stays_when_the_next_release_fails() {
+    let registry = Registry::start();
+    let family = Family::of_two(&registry);
+    family.splitbase().ok(&["release", "v0.9.0"]);
+    let before = family.public_tags(&registry);
+    assert_eq!(before.len(), 5, "{before:#?}");
+    family.append("marker", "more\n").append(
+        "Dockerfile.variant",
+        "RUN if [ \"$KIND\" = omos ]; then exit 7; fi\n",
+    );
+    family.splitbase().run(&["release", "v1.0.0"]).expect(1);
+    assert_eq!(family.public_tags(&registry), before);
+    family
+        .replace("Dockerfile.variant", "exit 7", "true")
+        .smoke("test \"$SPLITBASE_VARIANT\" != omos");
+    family.splitbase().run(&["release", "v1.0.0"]).expect(3);
+    assert_eq!(family.public_tags(&registry), before);
+}
+
 #[test]
 fn e2e_a_file_that_changes_during_the_build() {
     let registry = Registry::start();

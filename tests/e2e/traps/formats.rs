@@ -117,6 +117,38 @@ fn e2e_bare_docker_manifests_of_the_classic_image_store_are_found() {
     );
 }
 
+/// Without attestations the default is another format than with them; and no option changes the bytes of the image itself.
+#[test]
+fn e2e_an_image_without_provenance_is_an_oci_image_of_the_same_bytes() {
+    let registry = Registry::start();
+    let family = Family::new(&registry);
+    family.append("variants.toml", "\n[build]\nprovenance = \"min\"\n");
+    let mut rootfs = Vec::new();
+    for (provenance, attestations) in [("min", 1), ("max", 1), ("off", 0)] {
+        let version = format!("v1.0.0-{provenance}");
+        family.splitbase().ok(&["release", &version]);
+        let index = family.index(&registry, &version);
+        assert_eq!(index.attestations.len(), attestations, "{provenance}");
+        let digest = &index.platforms[AMD64];
+        let manifest = registry.json(digest);
+        assert_eq!(
+            manifest["mediaType"], "application/vnd.oci.image.manifest.v1+json",
+            "{provenance}"
+        );
+        rootfs.push((manifest["layers"].clone(), registry.config(digest)["rootfs"].clone()));
+        family.replace(
+            "variants.toml",
+            &format!("provenance = \"{provenance}\""),
+            match provenance {
+                "min" => "provenance = \"max\"",
+                _ => "provenance = \"off\"",
+            },
+        );
+    }
+    assert_eq!(rootfs[0], rootfs[1]);
+    assert_eq!(rootfs[0], rootfs[2]);
+}
+
 /// Reading a tag while it is written is answered with a 500 by some registries.
 #[test]
 fn e2e_a_tag_that_is_read_while_it_is_written() {

@@ -109,7 +109,7 @@ async fn carried(notices: bool) -> Vec<String> {
         digest,
     };
     let to: Repository = format!("{}/acme/public", fake.address).parse().unwrap();
-    let carried = transfer::carry(&place, &[root], &place, &to).await.unwrap();
+    let (carried, _) = transfer::carry(&place, &[root], &place, &to).await.unwrap();
     assert_eq!((carried.manifests, carried.referrers), (2, 1));
     let puts = fake.seen().into_iter().filter(|seen| seen.method == "PUT");
     puts.map(|seen| seen.path.replace("/v2/acme/public/manifests/", ""))
