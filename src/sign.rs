@@ -1,5 +1,4 @@
 //! Signing through the program `cosign`: what a digest is signed with is the family's matter, which digest it is is ours.
-#![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 use crate::config::Sign;
 use crate::domain::{Digest, Repository};

@@ -3,6 +3,8 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "tests stand outside of the program's layers, and end by panicking"
 )]
 

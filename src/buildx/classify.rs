@@ -139,8 +139,8 @@ fn failed_run(vertex: Option<&Vertex>, text: &str) -> FailedRun {
             .map_or(name, |(_, command)| command)
             .to_owned(),
         exit_code: text.rsplit_once("exit code: ").and_then(|(_, code)| {
-            let digits = code.find(|c: char| !c.is_ascii_digit()).unwrap_or(code.len());
-            code[..digits].parse().ok()
+            let digits = code.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
         }),
     }
 }

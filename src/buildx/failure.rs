@@ -109,8 +109,6 @@ impl BuildFailure {
 
 /// The last lines of an output.
 pub(super) fn last(lines: &[&str]) -> Vec<String> {
-    lines[lines.len().saturating_sub(TAIL)..]
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
+    let last = lines.iter().skip(lines.len().saturating_sub(TAIL));
+    last.map(|line| (*line).to_owned()).collect()
 }

@@ -5,6 +5,7 @@ use super::rawjson::{self, SolveStatus};
 use super::vertex_kind::VertexKind;
 use crate::domain::Digest;
 use crate::failure::Place;
+use indexmap::IndexMap;
 use std::collections::{HashMap, VecDeque};
 
 /// Lines kept of each vertex' log, and of what is no JSON.
@@ -95,8 +96,8 @@ pub(super) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     redactor: Redactor,
-    vertices: Vec<Vertex>,
-    by_digest: HashMap<String, usize>,
+    /// By their digests, in the order in which they came.
+    vertices: IndexMap<String, Vertex>,
     manifest: Option<Digest>,
     wrapper: Option<Digest>,
     manifest_pushed: bool,
@@ -155,25 +156,18 @@ impl Progress {
     }
 
     fn vertex(&mut self, update: rawjson::VertexUpdate, tell: &mut dyn FnMut(BuildUpdate<'_>)) {
-        let index = if let Some(&index) = self.by_digest.get(&update.digest) {
-            index
-        } else {
-            self.by_digest.insert(update.digest, self.vertices.len());
-            self.vertices.push(Vertex {
-                kind: VertexKind::of(&update.name),
-                name: self.redactor.line(&update.name),
-                error: None,
-                tail: VecDeque::new(),
-                started: None,
-                completed: None,
-                cached: false,
-                doing: None,
-                order: 0,
-                partial: HashMap::new(),
-            });
-            self.vertices.len() - 1
-        };
-        let vertex = &mut self.vertices[index];
+        let vertex = self.vertices.entry(update.digest).or_insert_with(|| Vertex {
+            kind: VertexKind::of(&update.name),
+            name: self.redactor.line(&update.name),
+            error: None,
+            tail: VecDeque::new(),
+            started: None,
+            completed: None,
+            cached: false,
+            doing: None,
+            order: 0,
+            partial: HashMap::new(),
+        });
         if update.started.is_some() && update.started != vertex.started {
             self.starts += 1;
             vertex.order = self.starts;
@@ -199,10 +193,9 @@ impl Progress {
     }
 
     fn status(&mut self, update: &rawjson::StatusUpdate) {
-        let Some(&index) = self.by_digest.get(&update.vertex) else {
+        let Some(vertex) = self.vertices.get_mut(&update.vertex) else {
             return;
         };
-        let vertex = &mut self.vertices[index];
         if update.completed {
             if vertex.doing.as_ref() == Some(&update.id) {
                 vertex.doing = None;
@@ -232,10 +225,9 @@ impl Progress {
     }
 
     fn log(&mut self, update: &rawjson::LogUpdate, tell: &mut dyn FnMut(BuildUpdate<'_>)) {
-        let Some(&index) = self.by_digest.get(&update.vertex) else {
+        let Some(vertex) = self.vertices.get_mut(&update.vertex) else {
             return;
         };
-        let vertex = &mut self.vertices[index];
         let partial = vertex.partial.entry(update.stream).or_default();
         partial.extend_from_slice(&update.data);
         while let Some(end) = partial
@@ -261,7 +253,7 @@ impl Progress {
     /// Steps of the Dockerfile: how many came from the cache, how many ran.
     pub(super) fn counts(&self) -> (u32, u32) {
         let (mut cached, mut run) = (0, 0);
-        for vertex in self.vertices.iter().filter(|vertex| vertex.kind.is_step()) {
+        for vertex in self.vertices.values().filter(|vertex| vertex.kind.is_step()) {
             if vertex.cached {
                 cached += 1;
             } else if vertex.completed.is_some() && vertex.error.is_none() {
@@ -279,7 +271,7 @@ impl Progress {
                 || matches!(vertex.kind, VertexKind::ImageExport | VertexKind::CacheExport);
             (shown, vertex.order)
         };
-        let vertex = self.vertices.iter().filter(running).max_by_key(rank)?;
+        let vertex = self.vertices.values().filter(running).max_by_key(rank)?;
         match (&vertex.doing, vertex.kind) {
             (Some(doing), VertexKind::ImageExport) if doing.starts_with("pushing") => {
                 Some(self.redactor.line(doing))
@@ -296,7 +288,7 @@ impl Progress {
     /// The steps of the Dockerfile that ended well.
     pub(super) fn steps(&self) -> Vec<StepRun> {
         self.vertices
-            .iter()
+            .values()
             .filter(|vertex| vertex.kind.is_step() && vertex.error.is_none())
             .filter_map(|vertex| {
                 let took = vertex.completed?.duration_since(vertex.started?);
@@ -313,7 +305,7 @@ impl Progress {
     pub(super) fn pushed(&self) -> bool {
         let exports = || {
             self.vertices
-                .iter()
+                .values()
                 .filter(|vertex| vertex.kind == VertexKind::ImageExport)
         };
         self.manifest_pushed
@@ -326,7 +318,7 @@ impl Progress {
         if self.pushed() {
             return Phase::Pushed;
         }
-        let running = self.vertices.iter().find(|vertex| {
+        let running = self.vertices.values().find(|vertex| {
             vertex.kind == VertexKind::ImageExport && vertex.started.is_some() && vertex.completed.is_none()
         });
         match running {
@@ -358,7 +350,7 @@ impl Progress {
 
     /// Vertices that failed, in the order in which they came. Failures of the cache are warnings and not among them.
     pub(super) fn failed(&self) -> impl Iterator<Item = &Vertex> {
-        self.vertices.iter().filter(|vertex| {
+        self.vertices.values().filter(|vertex| {
             vertex.error.is_some()
                 && !matches!(vertex.kind, VertexKind::CacheExport | VertexKind::CacheImport)
         })

@@ -9,6 +9,10 @@ const CONTEXT: usize = 2;
 ///
 /// Time and memory grow with the product of the numbers of lines: for files of a few hundred.
 #[must_use]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`i` and `j` are below the numbers of lines where a line is looked at, and the table has one row and one column more"
+)]
 pub fn diff(found: &str, wanted: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (found.lines().collect(), wanted.lines().collect());
     // The longest common subsequence of what remains after each pair of places.
@@ -45,7 +49,7 @@ fn show(lines: &[(char, &str)]) -> String {
     for (at, (sign, line)) in lines.iter().enumerate() {
         let from = at.saturating_sub(CONTEXT);
         let to = (at + CONTEXT + 1).min(lines.len());
-        if lines[from..to].iter().all(|(sign, _)| *sign == ' ') {
+        if lines.iter().take(to).skip(from).all(|(sign, _)| *sign == ' ') {
             left_out = true;
             continue;
         }

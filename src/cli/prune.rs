@@ -70,11 +70,16 @@ fn show(session: &Session, family: &Family, plan: &Plan, acts: bool) -> Result<(
     }
     let mut document = serde_json::to_value(plan)
         .map_err(|error| Failure::new(ExitCode::Failed, format!("write JSON: {error}")))?;
-    document["schema"] = json!(1);
-    document["event"] = json!("planned");
-    document["repository"] = json!(family.work());
-    document["target"] = json!(session.asked_target());
-    document["acts"] = json!(acts);
+    if let Some(fields) = document.as_object_mut() {
+        let more = [
+            ("schema", json!(1)),
+            ("event", json!("planned")),
+            ("repository", json!(family.work())),
+            ("target", json!(session.asked_target())),
+            ("acts", json!(acts)),
+        ];
+        fields.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    }
     line(session, &document);
     Ok(())
 }

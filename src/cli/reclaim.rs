@@ -47,13 +47,13 @@ fn ended(session: &Session, found: &Found, acts: bool) -> ExitCode {
         return ExitCode::Done;
     }
     let removed = found.items.iter().filter(|item| item.outcome == Outcome::Removed);
-    let bytes: u64 = removed.filter_map(|item| item.bytes).sum();
+    let bytes: ByteSize = removed.filter_map(|item| item.bytes).sum();
     let failed = found
         .items
         .iter()
         .filter(|item| item.outcome == Outcome::Failed)
         .count();
-    session.note(&format!("{} are free again, at most", ByteSize(bytes)));
+    session.note(&format!("{bytes} are free again, at most"));
     if failed == 0 {
         ExitCode::Done
     } else {

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::session::Session;
 use crate::domain::ExitCode;
 use crate::gather::{self, GatherError, Pins};
+use crate::report::text;
 use crate::versions::Lock;
 use serde_json::json;
 
@@ -43,11 +44,17 @@ pub(super) async fn run(session: &Session, args: ResolveArgs) -> Result<ExitCode
         session.json(&json!({"schema": 1, "versions": versions, "upstream": upstream}))?;
         return Ok(ExitCode::Done);
     }
-    let width = versions.keys().map(String::len).max().unwrap_or_default();
+    let width = versions
+        .keys()
+        .map(|name| text::width(name))
+        .max()
+        .unwrap_or_default();
     for (name, resolved) in &versions {
         session.stdout.line(&format!(
-            "{name:width$}  {}  {}",
-            resolved.version, resolved.source
+            "{}  {}  {}",
+            text::pad(name, width),
+            resolved.version,
+            resolved.source
         ));
     }
     for (reference, digest) in &upstream {

@@ -94,8 +94,8 @@ pub(super) async fn run(session: &Session, args: &StatusArgs) -> Result<ExitCode
             .map(|image| json!({"image": image.image, "identity": image.identity, "released": image.released, "builds": image.builds, "tests": image.tests}))
             .collect();
         let mut document = json!({"schema": 1, "repository": status.repository, "target": status.target, "newest": newest, "aliases": aliases, "warnings": warnings, "images": images, "unknown": unknown});
-        if let Some(rows) = rows {
-            document["releases"] = json!(history::documents(&rows));
+        if let (Some(rows), Some(fields)) = (rows, document.as_object_mut()) {
+            fields.insert("releases".to_owned(), json!(history::documents(&rows)));
         }
         session.json(&document)?;
     } else {

@@ -51,7 +51,8 @@ pub fn load(
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
+        let valid = error.as_bytes().iter().take(at);
+        let line = valid.filter(|byte| **byte == b'\n').count() + 1;
         whole(
             format!("`{path}` is not UTF-8 in line {line}"),
             Some("save it as UTF-8"),
@@ -63,8 +64,8 @@ pub fn load(
 /// An I/O error without its number.
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
+    let said = text.split(" (os error").next().unwrap_or(&text);
+    said.to_lowercase()
 }
 
 /// Takes the text of a `variants.toml`; `file` is what messages call it, and where its relative paths start.

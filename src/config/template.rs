@@ -46,9 +46,10 @@ impl Template {
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
             let offset = text.len() - rest.len() + at;
-            literal.push_str(&rest[..at]);
-            let brace = &rest[at..=at];
-            rest = &rest[at + 1..];
+            let (before, from) = rest.split_at(at);
+            literal.push_str(before);
+            let (brace, behind) = from.split_at(1);
+            rest = behind;
             if let Some(tail) = rest.strip_prefix(brace) {
                 literal.push_str(brace);
                 rest = tail;
@@ -62,7 +63,7 @@ impl Template {
                     length: 1,
                 });
             }
-            let Some(end) = rest.find('}') else {
+            let Some((name, behind)) = rest.split_once('}') else {
                 let message = "`{` is not closed; a literal brace is written `{{`".to_owned();
                 return Err(TemplateError {
                     message,
@@ -70,7 +71,6 @@ impl Template {
                     length: 1,
                 });
             };
-            let name = &rest[..end];
             if !is_placeholder(name) {
                 let message = format!("`{{{name}}}` is not a placeholder: `{{name}}` or `{{table.key}}`");
                 return Err(TemplateError {
@@ -83,7 +83,7 @@ impl Template {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
             parts.push(Part::Placeholder(name.to_owned()));
-            rest = &rest[end + 1..];
+            rest = behind;
         }
         literal.push_str(rest);
         if !literal.is_empty() {

@@ -1,7 +1,6 @@
 //! The user's credentials for a registry, from the variables of this program or from docker's login state, and a folder that hands the former on to docker.
 //!
 //! Nothing here is ever printed. Docker's own rules are followed (docker/cli, `cli/config`), so that docker and this program come to the same credential.
-#![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 mod docker_config;
 #[cfg(any(test, fuzzing))]

@@ -29,41 +29,36 @@ enum Piece {
 pub fn difference(template: &PageTemplate, family: &Family, page: &str) -> Option<Difference> {
     let page = page.replace("\r\n", "\n");
     let pieces = pieces(template, family);
-    let mut at = 0;
+    let mut rest = page.as_str();
     for (index, piece) in pieces.iter().enumerate() {
-        let Piece::Open { table } = piece else {
-            let Piece::Fixed(text) = piece else { continue };
-            match page[at..].strip_prefix(text.as_str()) {
-                Some(_) => at += text.len(),
-                None => return Some(unlike(&page, at, text)),
-            }
-            continue;
+        let table = match piece {
+            Piece::Open { table } => *table,
+            Piece::Fixed(text) => match rest.strip_prefix(text.as_str()) {
+                Some(behind) => {
+                    rest = behind;
+                    continue;
+                }
+                None => return Some(unlike(&page, rest, text)),
+            },
         };
-        let ends = ends(&page[at..], *table);
-        at += match pieces.get(index + 1) {
+        let behind = behind(rest, table);
+        let next = match pieces.get(index + 1) {
             // A table ends where most lines of what follows fit, a piece of a line where most of it does, and as early as can be.
-            Some(Piece::Fixed(next)) if *table => ends
-                .into_iter()
-                .max_by_key(|end| {
-                    let same = alike(&page[at + end..], next);
-                    let lines = next[..floor(next, same)].matches('\n').count();
-                    (same == next.len(), lines)
-                })
-                .unwrap_or(0),
-            Some(Piece::Fixed(next)) => ends
-                .into_iter()
-                .rev()
-                .max_by_key(|end| alike(&page[at + end..], next))
-                .unwrap_or(0),
+            Some(Piece::Fixed(next)) if table => behind.into_iter().max_by_key(|behind| {
+                let same = alike(behind, next);
+                (same == next.len(), lines(next.as_bytes().iter().take(same)))
+            }),
+            Some(Piece::Fixed(next)) => behind.into_iter().rev().max_by_key(|behind| alike(behind, next)),
             // Of two pieces of a line side by side the first takes nothing.
-            Some(Piece::Open { .. }) if !table => 0,
-            _ => ends.last().copied().unwrap_or(0),
+            Some(Piece::Open { .. }) if !table => None,
+            _ => behind.last().copied(),
         };
+        rest = next.unwrap_or(rest);
     }
-    (at < page.len()).then(|| Difference {
-        line: line_of(&page, at),
+    (!rest.is_empty()).then(|| Difference {
+        line: line_of(&page, rest),
         expected: None,
-        found: Some(first_line(&page[at..])),
+        found: Some(first_line(rest)),
     })
 }
 
@@ -89,37 +84,43 @@ fn pieces(template: &PageTemplate, family: &Family) -> Vec<Piece> {
     pieces
 }
 
-/// Where something open may end that begins this text, the nearest first.
-fn ends(text: &str, table: bool) -> Vec<usize> {
-    let line = text.find('\n').unwrap_or(text.len());
+/// What may stand behind something open that begins this text: from where it may end, the nearest first.
+fn behind(text: &str, table: bool) -> Vec<&str> {
     if !table {
-        return (0..=line).filter(|end| text.is_char_boundary(*end)).collect();
-    }
-    if let Some(said) = [NO_RELEASE, NO_ROWS].iter().find(|said| text.starts_with(**said)) {
-        return vec![said.len()];
-    }
-    let mut ends = Vec::new();
-    let mut at = 0;
-    for row in text.split_inclusive('\n') {
-        let content = row.trim_end_matches('\n');
-        if !content.starts_with('|') {
-            break;
+        let line = text.split('\n').next().unwrap_or(text);
+        let (mut behind, mut rest) = (vec![text], text.chars());
+        for _ in line.chars() {
+            rest.next();
+            behind.push(rest.as_str());
         }
-        ends.push(at + content.len());
-        at += row.len();
+        return behind;
     }
-    ends
+    let said = [NO_RELEASE, NO_ROWS];
+    if let Some(behind) = said.iter().find_map(|said| text.strip_prefix(*said)) {
+        return vec![behind];
+    }
+    let (mut behind, mut rest) = (Vec::new(), text);
+    while rest.starts_with('|') {
+        let (_, after) = rest.split_at(rest.find('\n').unwrap_or(rest.len()));
+        behind.push(after);
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    behind
 }
 
-/// The first place at which the page is not this text.
-fn unlike(page: &str, at: usize, text: &str) -> Difference {
-    let same = alike(&page[at..], text);
+/// The first place at which the page, from `rest` on, is not this text.
+fn unlike(page: &str, rest: &str, text: &str) -> Difference {
+    let same = text.as_bytes().iter().take(alike(rest, text));
     // Both begin alike up to the start of that line.
-    let start = text[..floor(text, same)].rfind('\n').map_or(0, |end| end + 1);
-    let found = page.get(at + start..).filter(|rest| !rest.is_empty());
+    let start = same
+        .clone()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    let (before, expected) = text.split_at(start);
+    let found = rest.strip_prefix(before).filter(|found| !found.is_empty());
     Difference {
-        line: line_of(page, at + start),
-        expected: Some(first_line(&text[start..])),
+        line: line_of(page, rest) + lines(same),
+        expected: Some(first_line(expected)),
         found: found.map(first_line),
     }
 }
@@ -130,17 +131,18 @@ fn alike(one: &str, other: &str) -> usize {
     pairs.take_while(|(one, other)| one == other).count()
 }
 
-/// The nearest boundary of a character before this byte.
-fn floor(text: &str, at: usize) -> usize {
-    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
-}
-
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-fn line_of(page: &str, at: usize) -> usize {
-    page[..at].matches('\n').count() + 1
+/// The line of the page that `rest`, its end, begins in.
+fn line_of(page: &str, rest: &str) -> usize {
+    lines(page.as_bytes().iter().take(page.len() - rest.len())) + 1
+}
+
+/// How many lines end in these bytes.
+fn lines<'a>(bytes: impl Iterator<Item = &'a u8>) -> usize {
+    bytes.filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]

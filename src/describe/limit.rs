@@ -11,7 +11,8 @@ pub(super) fn cut(text: &str, most: usize) -> (&str, usize) {
         .rev()
         .find(|end| text.is_char_boundary(*end))
         .unwrap_or(0);
-    (&text[..end], text.len() - end)
+    let (kept, left_out) = text.split_at(end);
+    (kept, left_out.len())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::page::{Released, render};
 use super::template::{PageTemplate, Placeholder};
 use crate::config::Family;
 use crate::credentials::{Credential, Credentials};
-use crate::domain::{ExitCode, Repository};
+use crate::domain::{ByteSize, ExitCode, Repository};
 use crate::environment::Environment;
 use crate::pace::Pace;
 use crate::record::Record;
@@ -318,7 +318,7 @@ async fn released<T: Target>(
     let repository = &record.repository;
     let sizes = platforms.map(|(image, platform)| async move {
         let layers = images::layers(target, repository, platform.digest).await?;
-        let bytes = layers.iter().map(|layer| layer.size).sum();
+        let ByteSize(bytes) = layers.iter().map(|layer| layer.size).sum();
         Ok::<_, TargetError>(((image.image.clone(), platform.platform.clone()), bytes))
     });
     let sizes = try_join_all(sizes).await?;

@@ -113,18 +113,16 @@ impl PageTemplate {
         let (mut parts, mut problems) = (Vec::new(), Vec::new());
         let mut literal = String::new();
         let mut rest = text.as_str();
-        while let Some(at) = rest.find(OPEN) {
-            let (before, tail) = rest.split_at(at);
-            if before.ends_with('{') {
-                // `{{splitbase.` without the first brace.
-                literal.push_str(before.strip_suffix(&LITERAL[..1]).unwrap_or(before));
+        while let Some((before, inner)) = rest.split_once(OPEN) {
+            // `{{splitbase.` without the first brace.
+            if let Some(before) = before.strip_suffix('{') {
+                literal.push_str(before);
                 literal.push_str(OPEN);
-                rest = &tail[OPEN.len()..];
+                rest = inner;
                 continue;
             }
             literal.push_str(before);
-            let offset = text.len() - tail.len();
-            let inner = &tail[OPEN.len()..];
+            let offset = text.len() - inner.len() - OPEN.len();
             let end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')));
             let (name, after) = inner.split_at(end.unwrap_or(inner.len()));
             match (after.strip_prefix('}'), named(name, versions)) {
@@ -189,11 +187,11 @@ fn named(name: &str, versions: &[&str]) -> Result<Placeholder, String> {
 }
 
 fn problem(text: &str, offset: usize, message: String) -> TemplateProblem {
-    let before = &text[..offset];
-    let line = before.rfind('\n').map_or(0, |end| end + 1);
+    let (before, _) = text.split_at(offset);
+    let line = before.rsplit('\n').next().unwrap_or(before);
     TemplateProblem {
         line: before.matches('\n').count() + 1,
-        column: before[line..].chars().count() + 1,
+        column: line.chars().count() + 1,
         message,
     }
 }

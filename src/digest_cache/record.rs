@@ -73,7 +73,8 @@ fn stat(metadata: &Metadata) -> [u8; STAT] {
         (metadata.mtime(), metadata.mtime_nsec()),
         (metadata.ctime(), metadata.ctime_nsec()),
     ];
-    for ((seconds, nanoseconds), place) in times.into_iter().zip(bytes[8..].chunks_exact_mut(12)) {
+    let (places, _) = bytes[8..].as_chunks_mut::<12>();
+    for ((seconds, nanoseconds), place) in times.into_iter().zip(places) {
         place[..8].copy_from_slice(&seconds.to_be_bytes());
         // Below 10⁹ by definition; what is not never matches anything that is.
         let nanoseconds = u32::try_from(nanoseconds).unwrap_or(u32::MAX);

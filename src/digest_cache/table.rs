@@ -37,19 +37,19 @@ impl Table {
 
     /// All records.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[self.begin..]
+        self.bytes.get(self.begin..).unwrap_or_default()
     }
 
     pub(super) fn find(&self, metadata: &Metadata) -> Option<Digest> {
         let (wanted, (records, _)) = (key(metadata), self.bytes().as_chunks::<RECORD>());
         let at = records
-            .binary_search_by(|record| record[..wanted.len()].cmp(&wanted))
+            .binary_search_by(|record| record.first_chunk().cmp(&Some(&wanted)))
             .ok()?;
-        let record = Record(records[at]);
+        let record = records.get(at).copied().map(Record)?;
         if !record.is_of(metadata) {
             return None;
         }
-        self.used[at].store(true, Ordering::Relaxed);
+        self.used.get(at)?.store(true, Ordering::Relaxed);
         record.digest()
     }
 

@@ -33,7 +33,10 @@ impl FromStr for VariantName {
         let first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let later = |byte: u8| first(byte) || matches!(byte, b'.' | b'_' | b'-');
         let bytes = text.as_bytes();
-        if (1..=64).contains(&bytes.len()) && first(bytes[0]) && bytes.iter().all(|&b| later(b)) {
+        if (1..=64).contains(&bytes.len())
+            && bytes.first().is_some_and(|&b| first(b))
+            && bytes.iter().all(|&b| later(b))
+        {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidText::new(text, EXPECTED_NAME))

@@ -20,7 +20,7 @@ impl Mark {
         Self(Some(if family.len() <= LONGEST_NAME {
             family.to_owned()
         } else {
-            Digest::of(family.as_bytes()).hex()[..12].to_owned()
+            Digest::of(family.as_bytes()).short()
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use super::{InvalidText, string_serde};
 use std::fmt;
+use std::iter::Sum;
 use std::str::FromStr;
 
 const EXPECTED_SIZE: &str =
@@ -45,6 +46,13 @@ impl FromStr for ByteSize {
         } else {
             Err(invalid())
         }
+    }
+}
+
+/// Sizes that others tell may be of any number: the sum goes as far as a number goes.
+impl Sum<u64> for ByteSize {
+    fn sum<I: Iterator<Item = u64>>(sizes: I) -> Self {
+        Self(sizes.fold(0, u64::saturating_add))
     }
 }
 
@@ -152,6 +160,7 @@ mod tests {
         for text in ["", "5", "GB", "-1GB", "1.2.3GB", "1XB", "99999999999TB"] {
             assert!(text.parse::<ByteSize>().is_err(), "{text}");
         }
+        assert_eq!([u64::MAX, 1].into_iter().sum::<ByteSize>(), ByteSize(u64::MAX));
     }
 
     #[test]

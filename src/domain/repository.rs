@@ -35,9 +35,9 @@ impl Repository {
     pub fn of_reference(reference: &str) -> Option<Self> {
         let name = reference.split('@').next()?;
         // A colon after the last slash begins a tag, before it a port.
-        let path = name.rfind('/').map_or(0, |at| at + 1);
-        let end = name[path..].find(':').map_or(name.len(), |at| path + at);
-        name[..end].parse().ok()
+        let (folders, name) = name.split_at(name.rfind('/').map_or(0, |at| at + 1));
+        let name = name.split(':').next()?;
+        format!("{folders}{name}").parse().ok()
     }
 
     /// `HOST/PATH:TAG`, as docker takes it.

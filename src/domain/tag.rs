@@ -57,17 +57,17 @@ impl Tag {
             return true;
         }
         let identity_at = |rest: &str| {
-            let bytes = rest.as_bytes();
-            bytes.len() >= 12
-                && bytes[..12].iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-                && (bytes.len() == 12 || bytes[12] == b'-')
+            let digits = rest.split('-').next().unwrap_or(rest);
+            digits.len() == 12 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
         if let Some(rest) = text.strip_prefix("base-") {
             return identity_at(rest);
         }
         text.strip_prefix("variant-").is_some_and(|rest| {
             rest.match_indices('-')
-                .any(|(at, _)| at > 0 && identity_at(&rest[at + 1..]))
+                .filter(|(at, _)| *at > 0)
+                .filter_map(|(at, _)| rest.get(at + 1..))
+                .any(identity_at)
         })
     }
 }
@@ -85,7 +85,10 @@ impl FromStr for Tag {
         let first = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let later = |byte: u8| first(byte) || matches!(byte, b'.' | b'-');
         let bytes = text.as_bytes();
-        if (1..=128).contains(&bytes.len()) && first(bytes[0]) && bytes.iter().all(|&b| later(b)) {
+        if (1..=128).contains(&bytes.len())
+            && bytes.first().is_some_and(|&b| first(b))
+            && bytes.iter().all(|&b| later(b))
+        {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidText::new(text, EXPECTED))

@@ -18,13 +18,13 @@ impl TagPattern {
         let (mut at, mut seen) = (0, 0);
         // Where the last `*` is, and up to where it has taken the text.
         let mut star: Option<(usize, usize)> = None;
-        while seen < text.len() {
+        while let Some(&letter) = text.get(seen) {
             match pattern.get(at) {
                 Some(b'*') => {
                     star = Some((at, seen));
                     at += 1;
                 }
-                Some(&byte) if byte == b'?' || byte == text[seen] => {
+                Some(&byte) if byte == b'?' || byte == letter => {
                     at += 1;
                     seen += 1;
                 }
@@ -36,7 +36,7 @@ impl TagPattern {
                 }
             }
         }
-        pattern[at..].iter().all(|&byte| byte == b'*')
+        pattern.iter().skip(at).all(|&byte| byte == b'*')
     }
 }
 

@@ -32,7 +32,7 @@ impl FromStr for Version {
         let later = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
         let bytes = text.as_bytes();
         if (1..=100).contains(&bytes.len())
-            && bytes[0].is_ascii_alphanumeric()
+            && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
             && bytes.iter().all(|&b| later(b))
         {
             Ok(Self(text.to_owned()))

@@ -62,6 +62,10 @@ struct Waiting {
     left: BTreeSet<usize>,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every number is the place of one of `steps`, and both lists are as long"
+)]
 impl Waiting {
     fn of(steps: &[Step]) -> Self {
         let index: HashMap<&StepId, usize> = steps.iter().zip(0..).map(|(step, at)| (&step.id, at)).collect();
@@ -113,6 +117,10 @@ impl Waiting {
 }
 
 /// Runs `steps`. `start` begins one; `skipped` is told of each that is never started, with what kept it from it (`None`: the interrupt).
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every number is the place of one of `steps`, and there is one queue for each lane"
+)]
 pub(super) async fn run<F: Future<Output = Ended> + Send + 'static>(
     steps: &[Step],
     bounds: Bounds,

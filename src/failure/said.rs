@@ -23,16 +23,14 @@ const CODES: &[&str] = &[
 /// The request that a text of `BuildKit` is about, without the query of its URL: `PUT https://registry.example/v2/…`.
 #[must_use]
 pub fn request(text: &str) -> Option<String> {
-    let (method, url) = if let Some(at) = text.find(" request to ") {
-        let method = text[..at].rsplit(' ').next()?;
-        let url = text[at + " request to ".len()..].split_whitespace().next()?;
-        (method, url)
+    let (before, url) = if let Some((before, behind)) = text.split_once(" request to ") {
+        (before, behind.split_whitespace().next()?)
     } else {
         // `failed to do request: Head "https://…": dial tcp …`, as Go's client says it.
-        let at = text.find(" \"http")?;
-        let method = text[..at].rsplit(' ').next()?;
-        (method, text[at + 2..].split('"').next()?)
+        let (before, behind) = text.split_at(text.find(" \"http")?);
+        (before, behind.split('"').nth(1)?)
     };
+    let method = before.rsplit(' ').next()?;
     let is_method =
         ["get", "head", "put", "post", "patch", "delete"].contains(&method.to_lowercase().as_str());
     let url = url.trim_matches(['"', ':']);
@@ -56,17 +54,23 @@ pub fn code(text: &str) -> Option<&'static str> {
 #[must_use]
 pub fn status(text: &str) -> Option<u16> {
     let bytes = text.as_bytes();
-    for at in 0..bytes.len().saturating_sub(2) {
-        let digits = &bytes[at..at + 3];
-        let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
-            && bytes.get(at + 3).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        if !alone || !matches!(digits[0], b'4' | b'5') || !digits.iter().all(u8::is_ascii_digit) {
+    let apart = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at))
+            .is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    };
+    for (at, digits) in bytes.windows(3).enumerate() {
+        let alone = apart(at.checked_sub(1)) && apart(Some(at + 3));
+        if !alone || !matches!(digits, [b'4' | b'5', ..]) || !digits.iter().all(u8::is_ascii_digit) {
             continue;
         }
-        let Some(number) = text.get(at..at + 3).and_then(|digits| digits.parse().ok()) else {
+        let (Some(before), Some(Ok(number)), Some(behind)) = (
+            text.get(..at),
+            text.get(at..at + 3).map(str::parse),
+            text.get(at + 3..),
+        ) else {
             continue;
         };
-        let before = text[..at].to_lowercase();
+        let before = before.to_lowercase();
         let told = [
             "status: ",
             "status ",
@@ -81,7 +85,7 @@ pub fn status(text: &str) -> Option<u16> {
             .ok()
             .and_then(|status| status.canonical_reason())
             .is_some_and(|reason| {
-                text[at + 3..]
+                behind
                     .trim_start()
                     .to_lowercase()
                     .starts_with(&reason.to_lowercase())

@@ -261,18 +261,19 @@ pub fn short(changes: &[Change]) -> Option<String> {
 fn shown(value: &str) -> String {
     let hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if let Ok(digest) = value.parse::<Digest>() {
-        return format!("sha256:{}", &digest.hex()[..12]);
+        return format!("sha256:{}", digest.short());
     }
     if matches!(value.len(), 40 | 64) && hex(value) {
-        return value[..12].to_owned();
+        return value.chars().take(12).collect();
     }
     if value.is_empty() {
         return "\"\"".to_owned();
     }
-    match value.char_indices().nth(60) {
-        Some((at, _)) => format!("{}…", &value[..at]),
-        None => value.to_owned(),
+    let mut short: String = value.chars().take(60).collect();
+    if short.len() < value.len() {
+        short.push('…');
     }
+    short
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! above it decides, `!` lets through again, `**` spans folders. This is not git's: a pattern without a slash matches at the top of the context only.
 
 use super::ignore_pattern::IgnorePattern;
-use super::pattern::clean;
+use super::pattern::{clean, down_to, folders_of};
 
 /// Bytes of the longest line that BuildKit reads.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
@@ -73,17 +73,12 @@ impl Dockerignore {
     #[must_use]
     pub fn check(&self, path: &str, above: &Inherited) -> (bool, Inherited) {
         let mut ignored = false;
-        let mut matched = vec![false; self.rules.len()];
+        let mut matched = Vec::with_capacity(self.rules.len());
         for (index, rule) in self.rules.iter().enumerate() {
-            let mut matches = above.0.get(index).copied().unwrap_or(false);
-            if !matches {
-                // A rule that would change nothing is not asked, as in moby: what is below must ask for itself.
-                if rule.exception != ignored {
-                    continue;
-                }
-                matches = rule.pattern.matches(path);
-            }
-            matched[index] = matches;
+            let inherited = above.0.get(index).copied().unwrap_or(false);
+            // A rule that would change nothing is not asked, as in moby: what is below must ask for itself.
+            let matches = inherited || (rule.exception == ignored && rule.pattern.matches(path));
+            matched.push(matches);
             if matches {
                 ignored = !rule.exception;
             }
@@ -109,10 +104,10 @@ impl Dockerignore {
     #[must_use]
     pub fn above(&self, path: &str) -> Option<Inherited> {
         let mut above = Inherited::default();
-        for (at, _) in path.match_indices('/') {
+        for folder in folders_of(path) {
             let ignored;
-            (ignored, above) = self.check(&path[..at], &above);
-            if ignored && self.passes_over(&path[..at]) {
+            (ignored, above) = self.check(folder, &above);
+            if ignored && self.passes_over(folder) {
                 return None;
             }
         }
@@ -140,16 +135,15 @@ impl Dockerignore {
     #[must_use]
     pub fn empties(&self, file: &str) -> Option<usize> {
         let first_exception = self.rules.iter().position(|rule| rule.exception)?;
-        if self.rules[first_exception..].iter().all(|rule| rule.exception) {
+        if self.rules.iter().skip(first_exception).all(|rule| rule.exception) {
             return None;
         }
         let mut keeps_out = None;
         for rule in &self.rules {
             let matches = || {
-                let folders = file.match_indices('/').map(|(at, _)| &file[..at]);
                 [file]
                     .into_iter()
-                    .chain(folders)
+                    .chain(folders_of(file))
                     .any(|path| rule.pattern.matches(path))
             };
             if rule.exception == keeps_out.is_some() && matches() {
@@ -163,11 +157,10 @@ impl Dockerignore {
     #[must_use]
     pub fn line_for(&self, path: &str) -> Option<usize> {
         let mut above = Inherited::default();
-        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        for end in ends {
+        for way in down_to(path) {
             let ignored;
-            (ignored, above) = self.check(&path[..end], &above);
-            if ignored && (end == path.len() || self.passes_over(&path[..end])) {
+            (ignored, above) = self.check(way, &above);
+            if ignored && (way == path || self.passes_over(way)) {
                 let mut matched = self.rules.iter().zip(&above.0).filter(|(_, matched)| **matched);
                 return matched.next_back().map(|(rule, _)| rule.line);
             }

@@ -262,14 +262,11 @@ impl Translator<'_> {
         let mut first = true;
         while first || !self.eat("]") {
             first = false;
-            if self.rest.starts_with("[:")
-                && let Some(end) = self.rest[2..].find(":]")
-            {
-                let (named, rest) = self.rest.split_at(2 + end + 2);
+            let named = self.rest.strip_prefix("[:");
+            if let Some((name, rest)) = named.and_then(|rest| rest.split_once(":]")) {
                 self.rest = rest;
-                let name = &named[2..2 + end];
                 let known = NAMED_CLASSES.contains(&name.strip_prefix('^').unwrap_or(name));
-                known.then(|| class.push_str(named))?;
+                known.then(|| class.extend(["[:", name, ":]"]))?;
                 continue;
             }
             let before = self.rest;

@@ -32,6 +32,13 @@ pub(super) struct Found {
     pub(super) what: What,
 }
 
+impl Found {
+    /// Its path, relative to `base`.
+    pub(super) fn relative(&self) -> &str {
+        self.path.get(self.relative_at..).unwrap_or(&self.path)
+    }
+}
+
 /// What was found.
 #[derive(Debug)]
 pub(super) enum What {
@@ -115,7 +122,7 @@ fn entry(digests: &Digests<'_>, found: Found, buffer: &mut Vec<u8>) -> Result<In
             Digest::of(target.as_bytes()),
         ),
         What::File | What::Followed => {
-            let path = found.base.join(&found.path[found.relative_at..]);
+            let path = found.base.join(found.relative());
             let follow = matches!(found.what, What::Followed);
             let (executable, size, digest) = file(digests, &path, follow, buffer)?;
             (EntryKind::File, executable, size, digest)
@@ -196,6 +203,7 @@ pub(super) fn stream(
         match file.read(buffer) {
             Ok(0) => return Ok(Read { file, before, size }),
             Ok(count) => {
+                #[expect(clippy::indexing_slicing, reason = "what is read fits the buffer")]
                 sink(&buffer[..count]);
                 size += count as u64;
             }

@@ -40,11 +40,12 @@ impl IgnorePattern {
         let (text, path) = (self.text.as_bytes(), path.as_bytes());
         match &self.kind {
             Kind::Exact => path == text,
-            Kind::Prefix => path.starts_with(&text[..text.len() - 2]),
-            Kind::Suffix => {
-                let suffix = &text[2..];
+            Kind::Prefix => text
+                .split_last_chunk::<2>()
+                .is_some_and(|(prefix, _)| path.starts_with(prefix)),
+            Kind::Suffix => text.split_first_chunk::<2>().is_some_and(|(_, suffix)| {
                 path.ends_with(suffix) || suffix.strip_prefix(b"/").is_some_and(|name| path == name)
-            }
+            }),
             Kind::Regexp(regex) => regex.is_match(path),
         }
     }

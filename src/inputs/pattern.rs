@@ -87,8 +87,8 @@ impl Pattern {
         }
         let kind = match kind {
             0 => Kind::Exact,
-            1 => Kind::Prefix(text[..text.len() - 2].to_owned()),
-            2 => Kind::Suffix(text[2..].to_owned()),
+            1 => Kind::Prefix(text.strip_suffix("**").unwrap_or(text).to_owned()),
+            2 => Kind::Suffix(text.strip_prefix("**").unwrap_or(text).to_owned()),
             _ => Kind::Tokens(tokens),
         };
         let text = text.to_owned();
@@ -143,8 +143,8 @@ fn run(tokens: &[Token], path: &str) -> bool {
     enter(tokens, &mut active, 0);
     for char in path.chars() {
         next.fill(false);
-        for (at, token) in tokens.iter().enumerate() {
-            if !active[at] {
+        for (at, (token, active)) in tokens.iter().zip(&active).enumerate() {
+            if !active {
                 continue;
             }
             match token {
@@ -155,7 +155,7 @@ fn run(tokens: &[Token], path: &str) -> bool {
                 Token::Rest if char != '\n' => enter(tokens, &mut next, at),
                 Token::InDirs => {
                     if char != '\n' {
-                        next[at] = true;
+                        mark(&mut next, at);
                     }
                     if char == '/' {
                         enter(tokens, &mut next, at + 1);
@@ -171,22 +171,38 @@ fn run(tokens: &[Token], path: &str) -> bool {
         }
         std::mem::swap(&mut active, &mut next);
     }
-    active[tokens.len()]
+    active.last() == Some(&true)
+}
+
+fn mark(active: &mut [bool], at: usize) {
+    if let Some(place) = active.get_mut(at) {
+        *place = true;
+    }
 }
 
 /// Marks a place, and those that are reached from it without a character.
 fn enter(tokens: &[Token], active: &mut [bool], mut at: usize) {
     loop {
-        active[at] = true;
+        mark(active, at);
         match tokens.get(at) {
             Some(Token::Star | Token::Rest) => at += 1,
             Some(Token::Dirs) => {
-                active[at + 1] = true;
+                mark(active, at + 1);
                 at += 2;
             }
             _ => return,
         }
     }
+}
+
+/// The folders that a path lies in, from the top down.
+pub(super) fn folders_of(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').filter_map(|(at, _)| path.get(..at))
+}
+
+/// The same, and then the path itself.
+pub(super) fn down_to(path: &str) -> impl Iterator<Item = &str> {
+    folders_of(path).chain([path])
 }
 
 /// The shortest form of a path, by its text alone (Go's `path.Clean`): no `.`, no `//`, no `x/..`, no `/` at the end.

@@ -1,7 +1,7 @@
 //! Whether what was named is where it should be, and the errors if not.
 
 use super::error::InputError;
-use super::pattern::clean;
+use super::pattern::{clean, down_to};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::ffi::OsString;
 use std::fs::FileType;
@@ -62,18 +62,14 @@ pub(super) fn inside_context(input: &Utf8Path) -> Result<String, InputError> {
 
 /// Refuses a declared input that is not there, or lies behind a symlink.
 pub(super) fn on_the_way(context: &Path, relative: &str, input: &Utf8Path) -> Result<(), InputError> {
-    let ends = relative
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([relative.len()]);
-    for end in ends.filter(|&end| end > 0) {
-        let path = context.join(&relative[..end]);
+    for way in down_to(relative).filter(|way| !way.is_empty()) {
+        let path = context.join(way);
         let metadata = std::fs::symlink_metadata(&path)
             .map_err(|source| missing_or_unreadable(input, "input", source))?;
-        if end < relative.len() && metadata.is_symlink() {
+        if way != relative && metadata.is_symlink() {
             return Err(InputError::ThroughSymlink {
                 path: input.to_owned(),
-                link: relative[..end].into(),
+                link: way.into(),
             });
         }
     }

@@ -94,7 +94,7 @@ pub fn context_listing(request: &Request<'_>) -> Result<Listing, InputError> {
     let ignore = IgnoreFile::of_context(request)?;
     let mut listing = Listing::default();
     let mut sink = |found: Found| {
-        let path = found.path[found.relative_at..].to_owned();
+        let path = found.relative().to_owned();
         if let What::Symlink(target) = found.what {
             listing.links.insert(path.clone(), target);
         }

@@ -40,12 +40,12 @@ impl FromStr for Rebuild {
     type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (image, platform) = match text.find("/linux") {
-            Some(at) => {
-                let platform = text[at + 1..]
+        let (image, platform) = match text.split_once("/linux") {
+            Some((image, behind)) => {
+                let platform = format!("linux{behind}")
                     .replacen("linux-", "linux/", 1)
                     .replace("arm-v", "arm/v");
-                (&text[..at], Some(platform.parse()?))
+                (image, Some(platform.parse()?))
             }
             None => (text, None),
         };

@@ -75,7 +75,8 @@ pub fn plan_promotion(
             }
         }
     }
-    let of_aliases = &warnings[facts.warnings.len()..];
+    let of_aliases = warnings.iter().skip(facts.warnings.len());
+    let of_aliases: Vec<&str> = of_aliases.map(String::as_str).collect();
     let held_back = !of_aliases.is_empty();
     if moves.is_empty() && held_back {
         return Err(refused(&of_aliases.join("; ")));

@@ -170,11 +170,12 @@ pub fn plan_rollback(family: &Family, facts: &Facts, options: &Options) -> Resul
         }
     }
     if moves.is_empty() {
-        if ending.warnings.len() > facts.warnings.len() {
-            let reason = ending.warnings[facts.warnings.len()..].join("; ");
+        let own = ending.warnings.iter().skip(facts.warnings.len());
+        let own: Vec<&str> = own.map(String::as_str).collect();
+        if !own.is_empty() {
             return Err(stuck(
                 &version,
-                reason,
+                own.join("; "),
                 "`splitbase promote VERSION --allow-older` moves all aliases to a release that stands",
             ));
         }

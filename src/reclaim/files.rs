@@ -63,13 +63,13 @@ fn left(temporary: &Path, user: u32) -> Vec<Item> {
 
 /// What a file or folder takes with all in it, and when something in it was changed last. Symlinks are not followed.
 fn measure(path: &Path, metadata: &std::fs::Metadata) -> (u64, SystemTime) {
-    let mut bytes = 512 * metadata.blocks();
+    let mut bytes = metadata.blocks().saturating_mul(512);
     let mut newest = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     if metadata.is_dir() {
         for child in children(path) {
             if let Ok(metadata) = child.symlink_metadata() {
                 let (size, changed) = measure(&child, &metadata);
-                bytes += size;
+                bytes = bytes.saturating_add(size);
                 newest = newest.max(changed);
             }
         }

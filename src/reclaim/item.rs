@@ -1,5 +1,6 @@
 //! What can be removed, as data.
 
+use crate::domain::ByteSize;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -105,6 +106,7 @@ impl Found {
     /// What all of it takes, in bytes, as far as that is known.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.items.iter().filter_map(|item| item.bytes).sum()
+        let bytes = self.items.iter().filter_map(|item| item.bytes);
+        bytes.sum::<ByteSize>().0
     }
 }

@@ -123,7 +123,8 @@ impl Screen {
             self.running.len()
         };
         let tick = now.saturating_duration_since(self.since).as_millis() / TICK.as_millis();
-        let spinner = SPINNER[usize::try_from(tick).unwrap_or(0) % SPINNER.len()];
+        let spinner = SPINNER.get(usize::try_from(tick).unwrap_or(0) % SPINNER.len());
+        let spinner = spinner.copied().unwrap_or_default();
         let names = self.running.keys().take(shown);
         let name_width = names
             .map(|step| text::width(step.as_str()))

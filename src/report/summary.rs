@@ -16,7 +16,7 @@ const QUOTE: &str = "  | ";
 
 /// The first 12 hex digits of a digest, behind its algorithm.
 pub(super) fn short(digest: &Digest) -> String {
-    format!("sha256:{}", digest.hex().get(..12).unwrap_or_default())
+    format!("sha256:{}", digest.short())
 }
 
 /// What ended, for a sentence: `release v1.2.3 of docker.io/acme/devbox into oci:DIR`, `run of …` without a version, `validation of acme/devbox`.

@@ -74,7 +74,7 @@ fn line(row: &[Cell], widths: &[usize], indent: &str) -> String {
         .rposition(|cell| !cell.text.is_empty())
         .map_or(0, |last| last + 1);
     let mut line = indent.to_owned();
-    for (index, (cell, width)) in row[..used].iter().zip(widths).enumerate() {
+    for (index, (cell, width)) in row.iter().take(used).zip(widths).enumerate() {
         let fill = " ".repeat(width.saturating_sub(text::width(&cell.text)));
         let painted = paint(cell.style, &cell.text);
         if index > 0 {

@@ -41,9 +41,9 @@ pub fn short_digests(text: &str) -> String {
     let mut parts = text.split(PREFIX);
     let mut short = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
-        let kept = if digits == 64 { 12 } else { digits };
-        short.extend([PREFIX, &part[..kept], &part[digits..]]);
+        let (digits, rest) = part.split_at(part.bytes().take_while(u8::is_ascii_hexdigit).count());
+        let first = digits.get(..12).filter(|_| digits.len() == 64);
+        short.extend([PREFIX, first.unwrap_or(digits), rest]);
     }
     short
 }
@@ -113,8 +113,9 @@ pub fn cut_middle(text: &str, limit: usize) -> String {
 /// `text` filled up with spaces to `columns` columns.
 #[must_use]
 pub fn pad(text: &str, columns: usize) -> String {
-    let fill = columns.saturating_sub(width(text));
-    format!("{text}{:fill$}", "")
+    // Not by a width of `format!`: one of more than 65,535 panics.
+    let fill = " ".repeat(columns.saturating_sub(width(text)));
+    format!("{text}{fill}")
 }
 
 /// A time as people read it, to a tenth of a second at first: `3.2s`, `1m05s`, `1h02m`.
@@ -211,6 +212,7 @@ mod tests {
             "build/vari…rything/linux-arm64"
         );
         assert_eq!(pad("日本", 6), "日本  ");
+        assert_eq!(pad("a", 70_000).len(), 70_000);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) struct Loaded {
 
 /// What `docker run` gets of an image whose test failed, and which is kept.
 pub(super) fn kept_name(image: &str, platform: &Platform, digest: Digest) -> String {
-    format!("{NAME}:{image}-{}-{}", platform.tag_suffix(), &digest.hex()[..12])
+    format!("{NAME}:{image}-{}-{}", platform.tag_suffix(), digest.short())
 }
 
 /// Loads the image, and makes sure that the engine holds exactly these bytes.

@@ -22,7 +22,7 @@ pub struct TooLarge {
 /// # Errors
 /// The sum is greater.
 pub fn check_size(layers: &[(Digest, u64)], limit: Option<ByteSize>) -> Result<ByteSize, TooLarge> {
-    let size = ByteSize(layers.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size)));
+    let size = layers.iter().map(|(_, size)| *size).sum::<ByteSize>();
     let Some(limit) = limit.filter(|limit| size > *limit) else {
         return Ok(size);
     };

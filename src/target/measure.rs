@@ -94,7 +94,7 @@ impl<S: BufRead> BufRead for Feed<S> {
     fn consume(&mut self, amount: usize) {
         // What is consumed was filled in before: this reads nothing.
         if let Ok(buffer) = self.source.fill_buf() {
-            self.hash.update(&buffer[..amount.min(buffer.len())]);
+            self.hash.update(buffer.get(..amount).unwrap_or(buffer));
         }
         self.source.consume(amount);
     }
@@ -102,9 +102,7 @@ impl<S: BufRead> BufRead for Feed<S> {
 
 impl<S: BufRead> Read for Feed<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let length = available.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&available[..length]);
+        let length = self.fill_buf()?.read(buffer)?;
         self.consume(length);
         Ok(length)
     }
@@ -144,9 +142,7 @@ impl BufRead for Pieces {
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let length = available.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&available[..length]);
+        let length = self.fill_buf()?.read(buffer)?;
         self.consume(length);
         Ok(length)
     }

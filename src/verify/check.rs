@@ -286,7 +286,7 @@ impl<T: Upkeep> Walk<'_, T> {
             Piece::Blob(blob) => {
                 self.count(|checked| {
                     checked.blobs += 1;
-                    checked.bytes += blob.size;
+                    checked.bytes = checked.bytes.saturating_add(blob.size);
                 });
                 let found = if self.deep {
                     self.target.read_through(&job.repository, blob).await

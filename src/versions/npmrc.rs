@@ -230,13 +230,11 @@ fn parse(text: &str) -> Option<Url> {
 fn variables(environment: &Environment) -> BTreeMap<String, (String, String)> {
     let mut found = BTreeMap::new();
     for (variable, value) in environment.iter() {
-        let is_setting = variable
-            .get(..PREFIX.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
-        if !is_setting || value.is_empty() {
+        let setting = variable.split_at_checked(PREFIX.len());
+        let setting = setting.filter(|(start, _)| start.eq_ignore_ascii_case(PREFIX));
+        let Some((_, name)) = setting.filter(|_| !value.is_empty()) else {
             continue;
-        }
-        let name = &variable[PREFIX.len()..];
+        };
         let key = if name.starts_with("//") {
             name.to_owned()
         } else {
@@ -287,11 +285,12 @@ fn expand(text: &str, environment: &Environment) -> (String, Vec<String>) {
     let mut filled = String::with_capacity(text.len());
     let mut missing = Vec::new();
     let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let (before, from) = rest.split_at(start);
-        let body = &from[2..];
-        let end = body.find(['$', '{', '}']);
-        let Some(end) = end.filter(|end| *end > 0 && body[*end..].starts_with('}')) else {
+    while let Some((before, body)) = rest.split_once("${") {
+        let name = body.split(['$', '{', '}']).next().unwrap_or(body);
+        let behind = body
+            .strip_prefix(name)
+            .and_then(|behind| behind.strip_prefix('}'));
+        let Some(behind) = behind.filter(|_| !name.is_empty()) else {
             filled.push_str(before);
             filled.push_str("${");
             rest = body;
@@ -301,19 +300,18 @@ fn expand(text: &str, environment: &Environment) -> (String, Vec<String>) {
         let backslashes = before.len() - plain.len();
         filled.push_str(plain);
         filled.push_str(&"\\".repeat(backslashes / 2));
-        let whole = &from[..end + 3];
-        let name = &body[..end];
+        let whole = format!("${{{name}}}");
         let optional = name.strip_suffix('?');
         match environment.get(optional.unwrap_or(name)) {
-            _ if backslashes % 2 == 1 => filled.push_str(whole),
+            _ if backslashes % 2 == 1 => filled.push_str(&whole),
             Some(value) => filled.push_str(value),
             None if optional.is_some() => {}
             None => {
                 missing.push(name.to_owned());
-                filled.push_str(whole);
+                filled.push_str(&whole);
             }
         }
-        rest = &body[end + 1..];
+        rest = behind;
     }
     filled.push_str(rest);
     (filled, missing)

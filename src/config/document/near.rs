@@ -15,6 +15,10 @@ pub(in crate::config) fn did_you_mean<'k>(
 }
 
 /// Letters to add, drop, change or swap with their neighbour (optimal string alignment).
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`i` and `j` go through the table that was made for them, and look back only where there is something"
+)]
 fn distance(left: &str, right: &str) -> usize {
     let (left, right): (Vec<_>, Vec<_>) = (left.chars().collect(), right.chars().collect());
     if left.len().abs_diff(right.len()) > 8 || left.len() > 128 {

@@ -42,24 +42,26 @@ fn gives_secret(text: &str) -> bool {
 /// Where the values of keys that look like secrets stand. It goes by the text alone, so that it also works where that is not TOML.
 pub(super) fn secret_values(text: &str) -> Vec<Span> {
     text.match_indices('=')
-        .filter(|(at, _)| {
-            let key = text[..*at].trim_end_matches([' ', '\t', '"', '\'']);
-            let start = key
-                .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
-                .map_or(0, |at| at + key[at..].chars().next().map_or(1, char::len_utf8));
-            let key = &key[start..];
-            key != "secrets" && looks_like_secret(key)
-        })
-        .map(|(at, _)| {
-            let value = text[at + 1..].trim_start_matches([' ', '\t']);
+        .filter_map(|(at, equals)| {
+            let (before, behind) = text.split_at(at);
+            let key = before.trim_end_matches([' ', '\t', '"', '\'']);
+            let key = key
+                .rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+                .next()
+                .unwrap_or(key);
+            if key == "secrets" || !looks_like_secret(key) {
+                return None;
+            }
+            let value = behind.strip_prefix(equals).unwrap_or(behind);
+            let value = value.trim_start_matches([' ', '\t']);
             let start = text.len() - value.len();
-            start..start + value_length(value)
+            Some(start..start + value_length(value))
         })
         .collect()
 }
 
 fn value_length(value: &str) -> usize {
-    let line = value.find('\n').unwrap_or(value.len());
+    let line = value.split('\n').next().unwrap_or(value);
     for quote in ["\"\"\"", "'''"] {
         if let Some(rest) = value.strip_prefix(quote) {
             return rest.find(quote).map_or(value.len(), |at| at + 2 * quote.len());
@@ -67,8 +69,8 @@ fn value_length(value: &str) -> usize {
     }
     match value.as_bytes().first() {
         // Up to the line's end: a quote may be escaped, and hiding too much is the lesser evil.
-        Some(b'"' | b'\'' | b'{' | b'[') => line,
-        _ => value[..line].find([',', '}', '#']).unwrap_or(line),
+        Some(b'"' | b'\'' | b'{' | b'[') => line.len(),
+        _ => line.find([',', '}', '#']).unwrap_or(line.len()),
     }
 }
 

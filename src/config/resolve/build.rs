@@ -251,8 +251,9 @@ fn names_one(reference: &str) -> bool {
 
 /// A size as docker takes it: `67108864`, `64m`, `1g`, `1gb`, `1GiB`.
 fn is_docker_size(text: &str) -> bool {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit = text[digits..].to_ascii_lowercase();
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = text.len() - unit.len();
+    let unit = unit.to_ascii_lowercase();
     let unit = unit
         .strip_suffix("ib")
         .or(unit.strip_suffix('b'))

@@ -127,12 +127,13 @@ pub(super) fn is_reference(text: &str) -> bool {
         Some((rest, digest)) => (rest, digest.parse::<Digest>().is_ok()),
         None => (text, true),
     };
-    let path = rest.rfind('/').map_or(0, |at| at + 1);
-    let (repository, tag) = match rest[path..].split_once(':') {
-        Some((name, tag)) => (&rest[..path + name.len()], tag.parse::<Tag>().is_ok()),
-        None => (rest, true),
+    // A colon after the last slash begins a tag, before it a port.
+    let (folders, name) = rest.split_at(rest.rfind('/').map_or(0, |at| at + 1));
+    let (name, tag) = match name.split_once(':') {
+        Some((name, tag)) => (name, tag.parse::<Tag>().is_ok()),
+        None => (name, true),
     };
-    digest && tag && repository.parse::<Repository>().is_ok()
+    digest && tag && format!("{folders}{name}").parse::<Repository>().is_ok()
 }
 
 #[cfg(test)]

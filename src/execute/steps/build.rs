@@ -4,7 +4,7 @@ use super::super::effects::{Again, BuildAttempt, Built, Effects};
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run, Teller};
 use crate::config::Sbom;
-use crate::domain::{Digest, ExitCode, ImageId};
+use crate::domain::{ByteSize, Digest, ExitCode, ImageId};
 use crate::facts::PlatformImage;
 use crate::plan::{BuildStep, PlanError};
 use crate::record::RecordSteps;
@@ -40,7 +40,7 @@ pub(in super::super) async fn build<E: Effects>(
     // For the record only: a size that cannot be read is not known.
     let layers = manifest_layers(target, &step.repository, digest).await.ok();
     run.state.lock().known.entry(digest).or_default().size =
-        layers.map(|layers| layers.iter().map(|layer| layer.size).sum());
+        layers.map(|layers| layers.iter().map(|layer| layer.size).sum::<ByteSize>().0);
     if !adopted {
         run.state.lock().known.entry(digest).or_default().steps = Some(RecordSteps {
             cached: built.cached,

@@ -60,12 +60,12 @@ async fn check_size<E: Effects>(
         .iter()
         .map(|layer| target.uncompressed_size(&step.repository, layer));
     let sizes = futures_util::future::try_join_all(sizes).await?;
-    let sum = ByteSize(sizes.iter().sum());
+    let sum = sizes.iter().copied().sum::<ByteSize>();
     {
         let mut inner = run.state.lock();
         let known = inner.known.entry(digest).or_default();
         known.uncompressed = Some(sum.0);
-        known.size = Some(layers.iter().map(|layer| layer.size).sum());
+        known.size = Some(layers.iter().map(|layer| layer.size).sum::<ByteSize>().0);
     }
     if sum <= most {
         return Ok(());

@@ -131,9 +131,11 @@ fn node(program: &str, words: &[&str]) -> Option<Finding> {
 
 /// The name of a package whose version is not settled.
 fn npm_floats(package: &str) -> Option<&str> {
-    let at = package.get(1..)?.find('@').map(|at| at + 1);
-    let (name, version) = match at {
-        Some(at) => (&package[..at], Some(&package[at + 1..])),
+    let (name, version) = match package.get(1..)?.find('@') {
+        Some(at) => {
+            let (name, version) = package.split_at(at + 1);
+            (name, version.strip_prefix('@'))
+        }
         None => (package, None),
     };
     let scoped = name.starts_with('@');
@@ -236,10 +238,9 @@ const PIP_VALUED: [&str; 58] = [
 
 fn pip(command: &str, words: &[&str]) -> Option<Finding> {
     let verb = words.iter().position(|word| !word.starts_with('-'))?;
-    if words[verb] != "install" {
+    let ["install", words @ ..] = words.get(verb..)? else {
         return None;
-    }
-    let words = words.get(verb + 1..).unwrap_or_default();
+    };
     // A file says which versions are meant, or nothing is fetched at all.
     let settled = |word: &&str| {
         let name = word.split('=').next().unwrap_or(word);
@@ -476,7 +477,7 @@ pub(super) fn floating_url(url: &str) -> bool {
         },
         _ => path
             .windows(3)
-            .any(|part| part[0] == "-" && part[1] == "raw" && branch(&part[2])),
+            .any(|part| matches!(part, ["-", "raw", reference] if branch(reference))),
     }
 }
 
@@ -510,12 +511,15 @@ fn clone(words: &[&str]) -> Option<Finding> {
         "--revision",
     ];
     let value = |names: &[&str]| {
-        let pair = rest.windows(2).find(|pair| names.contains(&pair[0]));
+        let apart = rest.windows(2).find_map(|pair| match pair {
+            [name, value] if names.contains(name) => Some(*value),
+            _ => None,
+        });
         let joined = rest.iter().find_map(|word| {
             let (name, value) = word.split_once('=')?;
             names.contains(&name).then_some(value)
         });
-        pair.map(|pair| pair[1]).or(joined)
+        apart.or(joined)
     };
     let reference = value(&["-b", "--branch", "--revision"]);
     let settled = reference.is_some_and(|name| !floats(name) && !matches!(name, "develop" | "dev" | "trunk"));

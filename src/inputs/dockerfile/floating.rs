@@ -22,10 +22,11 @@ pub fn floating(checks: &Checks<'_>) -> Vec<Problem> {
     images(checks, &stages, &mut problems);
     let mut ends: Vec<Shell> = Vec::new();
     for stage in &stages {
-        let mut shell = match stage.base {
-            Base::Stage(at) => ends[at].clone(),
-            _ => Shell::default(),
+        let handed_on = match stage.base {
+            Base::Stage(at) => ends.get(at).cloned(),
+            _ => None,
         };
+        let mut shell = handed_on.unwrap_or_default();
         if stage.reached {
             of_stage(checks, stage, &mut shell, &mut problems);
         }

@@ -34,7 +34,7 @@ fn matched(tokens: &[Token], chars: &[char], greedy: bool) -> Option<usize> {
     enter(tokens, &mut active, 0);
     let mut found = None;
     for at in 0..=chars.len() {
-        if active[tokens.len()] {
+        if active.last() == Some(&true) {
             found = Some(at);
             if !greedy {
                 break;
@@ -42,9 +42,9 @@ fn matched(tokens: &[Token], chars: &[char], greedy: bool) -> Option<usize> {
         }
         let Some(char) = chars.get(at) else { break };
         let mut next = vec![false; tokens.len() + 1];
-        for (index, token) in tokens.iter().enumerate() {
+        for (index, (token, active)) in tokens.iter().zip(&active).enumerate() {
             match token {
-                _ if !active[index] => {}
+                _ if !active => {}
                 Token::Char(wanted) if wanted == char => enter(tokens, &mut next, index + 1),
                 Token::One => enter(tokens, &mut next, index + 1),
                 Token::Any => enter(tokens, &mut next, index),
@@ -60,17 +60,23 @@ fn matched(tokens: &[Token], chars: &[char], greedy: bool) -> Option<usize> {
 }
 
 fn enter(tokens: &[Token], active: &mut [bool], mut at: usize) {
-    active[at] = true;
+    mark(active, at);
     while tokens.get(at) == Some(&Token::Any) {
         at += 1;
-        active[at] = true;
+        mark(active, at);
+    }
+}
+
+fn mark(active: &mut [bool], at: usize) {
+    if let Some(place) = active.get_mut(at) {
+        *place = true;
     }
 }
 
 pub(super) fn without_prefix(value: &str, pattern: &str, greedy: bool) -> Option<String> {
     let chars: Vec<char> = value.chars().collect();
     let count = matched(&tokens(pattern)?, &chars, greedy).unwrap_or(0);
-    Some(chars[count..].iter().collect())
+    Some(chars.iter().skip(count).collect())
 }
 
 pub(super) fn without_suffix(value: &str, pattern: &str, greedy: bool) -> Option<String> {
@@ -78,7 +84,7 @@ pub(super) fn without_suffix(value: &str, pattern: &str, greedy: bool) -> Option
     tokens.reverse();
     let chars: Vec<char> = value.chars().rev().collect();
     let count = matched(&tokens, &chars, greedy).unwrap_or(0);
-    Some(chars[count..].iter().rev().collect())
+    Some(chars.iter().skip(count).rev().collect())
 }
 
 pub(super) fn replaced(value: &str, pattern: &str, replacement: &str, all: bool) -> Option<String> {
@@ -86,24 +92,28 @@ pub(super) fn replaced(value: &str, pattern: &str, replacement: &str, all: bool)
     let chars: Vec<char> = value.chars().collect();
     // An empty match, and `$1` where all are replaced, mean what Go's regular expressions make of them.
     let odd = tokens.iter().all(|token| *token == Token::Any) || (all && replacement.contains('$'));
-    if odd || chars.len() * chars.len() * tokens.len() > STEPS {
+    let steps = chars
+        .len()
+        .saturating_mul(chars.len())
+        .saturating_mul(tokens.len());
+    if odd || steps > STEPS {
         return None;
     }
     let mut text = String::new();
-    let (mut at, mut done) = (0, false);
-    while at < chars.len() {
+    let (mut rest, mut done) = (chars.as_slice(), false);
+    while let Some((first, behind)) = rest.split_first() {
         let count = if done && !all {
             None
         } else {
-            matched(&tokens, &chars[at..], true)
+            matched(&tokens, rest, true)
         };
-        if let Some(count) = count {
+        if let Some(behind) = count.and_then(|count| rest.get(count..)) {
             text.push_str(replacement);
-            at += count;
+            rest = behind;
             done = true;
         } else {
-            text.push(chars[at]);
-            at += 1;
+            text.push(*first);
+            rest = behind;
         }
     }
     Some(text)

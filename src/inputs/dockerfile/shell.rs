@@ -70,7 +70,17 @@ struct Reader<'s, 'f> {
     found: &'f mut Vec<Command>,
 }
 
-impl Reader<'_, '_> {
+impl<'s> Reader<'s, '_> {
+    /// What was not read yet.
+    fn rest(&self) -> &'s str {
+        self.script.get(self.at..).unwrap_or_default()
+    }
+
+    /// Goes on behind these bytes.
+    fn pass(&mut self, bytes: usize) {
+        self.at = (self.at + bytes).min(self.script.len());
+    }
+
     fn next(&mut self) -> Option<char> {
         let char = self.peek()?;
         self.at += char.len_utf8();
@@ -78,7 +88,7 @@ impl Reader<'_, '_> {
     }
 
     fn peek(&self) -> Option<char> {
-        self.script[self.at..].chars().next()
+        self.rest().chars().next()
     }
 
     fn next_if(&mut self, wanted: char) -> bool {
@@ -108,14 +118,13 @@ impl Reader<'_, '_> {
                 '<' | '>' => self.redirection(char),
                 ' ' | '\t' | '\r' | '&' => self.end_word(),
                 '#' if self.word.is_none() => {
-                    let rest = &self.script[self.at..];
+                    let rest = self.rest();
                     self.at += rest.find('\n').unwrap_or(rest.len());
                 }
                 '\'' => {
-                    let rest = &self.script[self.at..];
-                    let end = rest.find('\'').unwrap_or(rest.len());
-                    self.push(&rest[..end]);
-                    self.at = (self.at + end + 1).min(self.script.len());
+                    let quoted = self.rest().split('\'').next().unwrap_or_default();
+                    self.push(quoted);
+                    self.pass(quoted.len() + 1);
                 }
                 '"' => self.double_quoted(),
                 '\\' => match self.next() {
@@ -148,31 +157,30 @@ impl Reader<'_, '_> {
 
     fn dollar(&mut self) {
         if self.next_if('(') {
-            let end = self.closing('(', ')');
-            let inner = self.at..end;
+            let inner = self.closed('(', ')');
             // `$((…))` is a number.
-            if !self.script[inner.clone()].starts_with('(') {
-                self.inner(inner.start, inner.end);
+            if !inner.starts_with('(') {
+                self.inner(inner);
             }
-            self.at = (end + 1).min(self.script.len());
+            self.pass(inner.len() + 1);
             self.push("$()");
             return;
         }
         if self.next_if('{') {
-            let end = self.closing('{', '}');
-            let body = self.script[self.at..end].to_owned();
-            self.at = (end + 1).min(self.script.len());
+            let body = self.closed('{', '}');
+            self.pass(body.len() + 1);
             let plain = body
                 .chars()
                 .all(|char| char.is_ascii_alphanumeric() || char == '_');
-            self.variable(if plain { Some(&body) } else { None }, &body);
+            self.variable(if plain { Some(body) } else { None }, body);
             return;
         }
-        let rest = &self.script[self.at..];
-        let length = rest
-            .find(|char: char| !(char.is_ascii_alphanumeric() || char == '_'))
-            .unwrap_or(rest.len());
-        if length == 0 {
+        let name = self
+            .rest()
+            .split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'))
+            .next()
+            .unwrap_or_default();
+        if name.is_empty() {
             let special = self.peek().is_some_and(|char| "@*#?-$!".contains(char));
             if special {
                 self.next();
@@ -180,9 +188,8 @@ impl Reader<'_, '_> {
             self.push("$");
             return;
         }
-        let name = rest[..length].to_owned();
-        self.at += length;
-        self.variable(Some(&name), &name);
+        self.pass(name.len());
+        self.variable(Some(name), name);
     }
 
     fn variable(&mut self, name: Option<&str>, body: &str) {
@@ -194,20 +201,18 @@ impl Reader<'_, '_> {
     }
 
     fn backticks(&mut self) {
-        let rest = &self.script[self.at..];
-        let end = self.at + rest.find('`').unwrap_or(rest.len());
-        self.inner(self.at, end);
-        self.at = (end + 1).min(self.script.len());
+        let inner = self.rest().split('`').next().unwrap_or_default();
+        self.inner(inner);
+        self.pass(inner.len() + 1);
         self.push("$()");
     }
 
-    /// The commands of a substitution.
-    fn inner(&mut self, start: usize, end: usize) {
+    /// The commands of a substitution, which is what comes next.
+    fn inner(&mut self, script: &str) {
         if self.depth > 0 {
-            let script = &self.script[start..end];
             read(
                 script,
-                self.offset + start,
+                self.offset + self.at,
                 self.variables.clone(),
                 self.depth - 1,
                 self.found,
@@ -215,10 +220,11 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Where what was opened is closed; quotes are passed over.
-    fn closing(&self, open: char, close: char) -> usize {
+    /// What stands before the place where what was opened is closed; quotes are passed over.
+    fn closed(&self, open: char, close: char) -> &'s str {
+        let rest = self.rest();
         let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
-        for (at, char) in self.script[self.at..].char_indices() {
+        for (at, char) in rest.char_indices() {
             match char {
                 _ if escaped => escaped = false,
                 '\\' if quote != Some('\'') => escaped = true,
@@ -226,12 +232,12 @@ impl Reader<'_, '_> {
                 char if quote == Some(char) => quote = None,
                 _ if quote.is_some() => {}
                 char if char == open => depth += 1,
-                char if char == close && depth == 0 => return self.at + at,
+                char if char == close && depth == 0 => return rest.get(..at).unwrap_or(rest),
                 char if char == close => depth -= 1,
                 _ => {}
             }
         }
-        self.script.len()
+        rest
     }
 
     fn redirection(&mut self, char: char) {
@@ -247,15 +253,13 @@ impl Reader<'_, '_> {
         if char == '<' && self.next_if('<') && !self.next_if('<') {
             let tabs = self.next_if('-');
             while self.next_if(' ') {}
-            let rest = &self.script[self.at..];
-            let end = rest
-                .find(|char: char| char.is_whitespace() || ";|&<>()".contains(char))
-                .unwrap_or(rest.len());
-            let name: String = rest[..end]
-                .chars()
-                .filter(|char| !matches!(char, '"' | '\'' | '\\'))
-                .collect();
-            self.at += end;
+            let word = self
+                .rest()
+                .split(|char: char| char.is_whitespace() || ";|&<>()".contains(char))
+                .next()
+                .unwrap_or_default();
+            let name = word.replace(['"', '\'', '\\'], "");
+            self.pass(word.len());
             self.bodies.push((name, tabs));
             return;
         }
@@ -268,13 +272,11 @@ impl Reader<'_, '_> {
     fn skip_bodies(&mut self) {
         for (name, tabs) in std::mem::take(&mut self.bodies) {
             while self.at < self.script.len() {
-                let rest = &self.script[self.at..];
-                let end = rest.find('\n').unwrap_or(rest.len());
-                let line = rest[..end].trim_end_matches('\r');
+                let line = self.rest().split('\n').next().unwrap_or_default();
+                self.pass(line.len() + 1);
+                let line = line.trim_end_matches('\r');
                 let line = if tabs { line.trim_start_matches('\t') } else { line };
-                let ends = line == name;
-                self.at = (self.at + end + 1).min(self.script.len());
-                if ends {
+                if line == name {
                     break;
                 }
             }

@@ -6,7 +6,7 @@ use super::references::{Scope, declare, globals};
 use super::stages::{Base, mounts, stages};
 use crate::domain::Platform;
 use crate::inputs::dockerignore::Dockerignore;
-use crate::inputs::pattern::{Pattern, clean};
+use crate::inputs::pattern::{Pattern, clean, down_to};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,13 +67,14 @@ fn of_platform(file: &Dockerfile, scope: &Scope<'_>, platform: &Platform, found:
     let stages = stages(file, scope, platform);
     let mut ends: Vec<Environment> = Vec::new();
     for stage in &stages {
-        let mut environment = match stage.base {
-            Base::Stage(at) => ends[at].clone(),
-            base => Environment {
-                variables: Variables::new(),
-                outside: base != Base::Scratch,
-            },
+        let handed_on = match stage.base {
+            Base::Stage(at) => ends.get(at).cloned(),
+            _ => None,
         };
+        let mut environment = handed_on.unwrap_or_else(|| Environment {
+            variables: Variables::new(),
+            outside: stage.base != Base::Scratch,
+        });
         for command in stage.commands.iter().filter(|_| stage.reached) {
             match command.keyword.as_str() {
                 "ARG" => declare(command, scope, &globals, &mut environment.variables),
@@ -211,7 +212,8 @@ pub(super) fn is_remote(source: &str) -> bool {
 
 /// `BuildKit` takes a source from the context's root, and `..` does not leave it.
 fn rooted(path: &str) -> String {
-    clean(&format!("/{path}"))[1..].to_owned()
+    let path = clean(&format!("/{path}"));
+    path.trim_start_matches('/').to_owned()
 }
 
 impl Source {
@@ -276,9 +278,7 @@ impl Source {
         };
         let mut seen = BTreeSet::new();
         for path in context.paths {
-            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-            for end in ends {
-                let top = &path[..end];
+            for top in down_to(path) {
                 if pattern.matches(top) {
                     if seen.insert(top) {
                         tops.insert(follow(top, context, taken));
@@ -308,23 +308,20 @@ fn without_spans(pattern: &str) -> String {
 fn follow<'c>(path: &str, context: Context<'c>, taken: &mut BTreeSet<&'c str>) -> String {
     let mut path = path.to_owned();
     let Some(links) = context.links else { return path };
-    'again: for _ in 0..LINKS {
-        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        for end in ends {
-            let Some((link, target)) = links.get_key_value(&path[..end]) else {
-                continue;
-            };
+    for _ in 0..LINKS {
+        let followed = down_to(&path).find_map(|way| {
+            let (link, target) = links.get_key_value(way)?;
+            let behind = path.strip_prefix(way)?;
             taken.insert(link.as_str());
             let folder = link.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let behind = &path[end..];
-            path = if target.starts_with('/') {
+            Some(if target.starts_with('/') {
                 rooted(&format!("{target}{behind}"))
             } else {
                 rooted(&format!("{folder}/{target}{behind}"))
-            };
-            continue 'again;
-        }
-        break;
+            })
+        });
+        let Some(followed) = followed else { break };
+        path = followed;
     }
     path
 }

@@ -67,7 +67,7 @@ pub(super) fn stages<'a>(file: &'a Dockerfile, scope: &Scope<'a>, platform: &Pla
                 base(word, file.escape, scope, &globals, &names)
             };
             let triggers = match base {
-                Base::Stage(at) => found[at].triggers(),
+                Base::Stage(at) => found.get(at).map(Stage::triggers).unwrap_or_default(),
                 Base::Family => scope.triggers.iter().map(Cow::Borrowed).collect(),
                 Base::Scratch | Base::Outside => Vec::new(),
             };
@@ -135,26 +135,28 @@ fn is_context(scope: &Scope<'_>, name: &str) -> bool {
 /// Marks the stages that the target needs: that of its name or number, or the last one.
 fn reach(stages: &mut [Stage<'_>], names: &BTreeMap<String, usize>, scope: &Scope<'_>) {
     let named = |name: &str| names.get(&name.to_lowercase()).copied();
-    let last = stages.len().checked_sub(1);
+    let count = stages.len();
+    let last = count.checked_sub(1);
     let target = scope.target.and_then(|target| {
-        let number = || target.parse().ok().filter(|at| *at < stages.len());
+        let number = || target.parse().ok().filter(|at| *at < count);
         named(target).or_else(number)
     });
     let mut waiting: Vec<usize> = target.or(last).into_iter().collect();
     while let Some(at) = waiting.pop() {
-        if std::mem::replace(&mut stages[at].reached, true) {
+        let Some(stage) = stages.get_mut(at).filter(|stage| !stage.reached) else {
             continue;
-        }
-        if let Base::Stage(base) = stages[at].base {
+        };
+        stage.reached = true;
+        if let Base::Stage(base) = stage.base {
             waiting.push(base);
         }
-        for command in &stages[at].commands {
+        for command in &stage.commands {
             match command.keyword.as_str() {
                 "COPY" => {
                     let from = command.flag("from");
                     let number = from.and_then(|from| from.parse().ok());
                     waiting.extend(match number {
-                        Some(number) => Some(number).filter(|at| *at < stages.len()),
+                        Some(number) => Some(number).filter(|at| *at < count),
                         None => from.and_then(named),
                     });
                 }

@@ -107,10 +107,12 @@ fn variables(file: &Dockerfile, found: &mut BTreeSet<(usize, String)>) {
     let scope = Scope::default();
     let mut names: Vec<(BTreeSet<String>, bool)> = Vec::new();
     for stage in stages(file, &scope, &platform) {
-        let (mut known, outside) = match stage.base {
-            Base::Stage(at) => names[at].clone(),
-            base => (BTreeSet::new(), base != Base::Scratch),
+        let handed_on = match stage.base {
+            Base::Stage(at) => names.get(at).cloned(),
+            _ => None,
         };
+        let (mut known, outside) =
+            handed_on.unwrap_or_else(|| (BTreeSet::new(), stage.base != Base::Scratch));
         for command in &stage.commands {
             match command.keyword.as_str() {
                 "ARG" => known.extend(command.words().iter().map(|word| declared(word).0.to_owned())),

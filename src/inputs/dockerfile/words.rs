@@ -23,7 +23,10 @@ fn flag(text: &str, escape: char) -> (String, &str) {
     let mut chars = text.char_indices();
     while let Some((at, char)) = chars.next() {
         match char {
-            char if quote.is_none() && char.is_whitespace() => return (word, &text[at..]),
+            char if quote.is_none() && char.is_whitespace() => {
+                let (_, behind) = text.split_at(at);
+                return (word, behind);
+            }
             '\'' | '"' if quote.is_none() => quote = Some(char),
             char if quote == Some(char) => quote = None,
             char if char == escape => word.extend(chars.next().map(|(_, next)| next)),

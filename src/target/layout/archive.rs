@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::path::PathBuf;
 
 /// A tar archive is made of blocks of this size, in bytes.
@@ -108,25 +108,29 @@ fn entry(
     to: &mut dyn Write,
     name: &str,
     size: u64,
-    mut from: impl Read,
+    from: impl Read,
     digest: Option<Digest>,
 ) -> io::Result<()> {
     to.write_all(&header(name, size))?;
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
+    let mut from = BufReader::with_capacity(256 * 1024, from.take(size));
     let mut left = size;
-    while left > 0 {
-        let most = usize::try_from(left).unwrap_or(buffer.len()).min(buffer.len());
-        let got = from.read(&mut buffer[..most])?;
-        if got == 0 {
-            let message = format!("`{name}` is {left} bytes too short");
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+    loop {
+        let piece = from.fill_buf()?;
+        if piece.is_empty() {
+            break;
         }
         if digest.is_some() {
-            hash.update(&buffer[..got]);
+            hash.update(piece);
         }
-        to.write_all(&buffer[..got])?;
+        to.write_all(piece)?;
+        let got = piece.len();
+        from.consume(got);
         left -= got as u64;
+    }
+    if left > 0 {
+        let message = format!("`{name}` is {left} bytes too short");
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
     }
     if let Some(digest) = digest {
         let found = Digest::from_bytes(hash.finalize().into());
@@ -143,25 +147,30 @@ fn entry(
 }
 
 fn header(name: &str, size: u64) -> [u8; BLOCK] {
+    fn put(header: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
+        for (to, from) in header.iter_mut().skip(at).zip(bytes) {
+            *to = *from;
+        }
+    }
     let mut header = [0; BLOCK];
-    let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
     // The longest name here is that of a blob: 77 bytes of the 100 that there are.
-    put(0, name.as_bytes());
-    put(100, b"0000644\0");
-    put(108, b"0000000\0");
-    put(116, b"0000000\0");
+    put(&mut header, 0, name.as_bytes());
+    put(&mut header, 100, b"0000644\0");
+    put(&mut header, 108, b"0000000\0");
+    put(&mut header, 116, b"0000000\0");
     if size <= OCTAL_LIMIT {
-        put(124, format!("{size:011o}\0").as_bytes());
+        put(&mut header, 124, format!("{size:011o}\0").as_bytes());
     } else {
         // GNU's form for 8 GiB and more, which Go's and every other reader knows.
-        put(124, &[0x80, 0, 0, 0]);
-        put(128, &size.to_be_bytes());
+        put(&mut header, 124, &[0x80, 0, 0, 0]);
+        put(&mut header, 128, &size.to_be_bytes());
     }
-    put(136, b"00000000000\0");
-    put(148, b"        ");
-    put(156, b"0");
-    put(257, b"ustar\x0000");
+    put(&mut header, 136, b"00000000000\0");
+    put(&mut header, 156, b"0");
+    put(&mut header, 257, b"ustar\x0000");
+    // The sum is of the header with blanks in its own place.
+    put(&mut header, 148, b"        ");
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    put(&mut header, 148, format!("{sum:06o}\0 ").as_bytes());
     header
 }

@@ -69,7 +69,7 @@ impl Store {
             self.reach(digest, &mut reached)?;
         }
         let blobs = self.blobs();
-        let mut freed = 0;
+        let mut freed = 0_u64;
         for entry in fs::read_dir(&blobs).map_err(Self::io(&blobs))? {
             let entry = entry.map_err(Self::io(&blobs))?;
             let name = entry.file_name();
@@ -87,7 +87,7 @@ impl Store {
                 .and_then(|written| written.elapsed().ok());
             if age.is_some_and(|age| age >= YOUNG) {
                 fs::remove_file(&path).map_err(Self::io(&path))?;
-                freed += metadata.len();
+                freed = freed.saturating_add(metadata.len());
             }
         }
         Ok(freed)

@@ -7,7 +7,7 @@ use crate::target::oci::Descriptor;
 use crate::target::upkeep::{Deletes, Found, Upkeep};
 use crate::target::{RawManifest, TargetError};
 use sha2::{Digest as _, Sha256};
-use std::io::{ErrorKind, Read as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 
 /// Largest manifest or index that is read, in bytes.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
@@ -89,16 +89,20 @@ impl Upkeep for Layout {
         let blob = blob.clone();
         self.piece(format!("blob {}", blob.digest), move |store| {
             let path = store.blob_path(blob.digest);
-            let mut file = open(&path).map_err(|error| Fault::io(&path, &error))?;
+            let file = open(&path).map_err(|error| Fault::io(&path, &error))?;
+            let mut file = BufReader::with_capacity(256 * 1024, file);
             let mut hash = Sha256::new();
-            let mut chunk = vec![0; 256 * 1024];
             loop {
-                match file.read(&mut chunk) {
-                    Ok(0) => break,
-                    Ok(read) => hash.update(&chunk[..read]),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                let read = match file.fill_buf() {
+                    Ok([]) => break,
+                    Ok(piece) => {
+                        hash.update(piece);
+                        piece.len()
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) => return Err(Fault::io(&path, &error)),
-                }
+                };
+                file.consume(read);
             }
             let found = Digest::from_bytes(hash.finalize().into());
             if found == blob.digest {

@@ -81,14 +81,14 @@ impl<'a> Scanner<'a> {
         let rest = self.0.trim_start().strip_prefix('=')?.trim_start();
         if let Some(quoted) = rest.strip_prefix('"') {
             let mut value = String::new();
-            let mut characters = quoted.char_indices();
-            while let Some((at, character)) = characters.next() {
+            let mut characters = quoted.chars();
+            while let Some(character) = characters.next() {
                 match character {
                     '"' => {
-                        self.0 = &quoted[at + 1..];
+                        self.0 = characters.as_str();
                         return Some(value);
                     }
-                    '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+                    '\\' => value.extend(characters.next()),
                     character => value.push(character),
                 }
             }

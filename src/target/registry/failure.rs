@@ -195,13 +195,13 @@ pub(super) fn read_body(body: &[u8]) -> (Vec<String>, String) {
 
 fn read_text(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
-    if let Some(start) = lower.find("<title>").map(|at| at + "<title>".len())
-        && let Some(length) = lower[start..].find("</title>")
-        && !text[start..start + length].trim().is_empty()
-    {
-        return clean(&text[start..start + length], LONGEST_BODY);
-    }
-    clean(text, LONGEST_BODY)
+    let title = lower.find("<title>").and_then(|at| {
+        let start = at + "<title>".len();
+        let length = lower.get(start..)?.find("</title>")?;
+        text.get(start..start + length)
+    });
+    let title = title.filter(|title| !title.trim().is_empty());
+    clean(title.unwrap_or(text), LONGEST_BODY)
 }
 
 /// Foreign text as one line: no control characters, no queries or users in URLs, at most `limit` characters.
@@ -232,12 +232,10 @@ fn cut_url(word: &str) -> String {
     let (scheme, rest) = word.split_at(at + 3);
     let end_of_url = rest.find(['"', '\'', '`', '<', '>', ')']).unwrap_or(rest.len());
     let (url, tail) = rest.split_at(end_of_url);
-    let kept = url.find(['?', '#']).map_or(url, |at| &url[..at]);
-    let authority_end = kept.find('/').unwrap_or(kept.len());
-    let kept = kept[..authority_end]
-        .rfind('@')
-        .map_or(kept, |at| &kept[at + 1..]);
-    format!("{scheme}{kept}{tail}")
+    let url = url.split(['?', '#']).next().unwrap_or(url);
+    let (authority, path) = url.split_at(url.find('/').unwrap_or(url.len()));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    format!("{scheme}{host}{path}{tail}")
 }
 
 #[cfg(test)]

@@ -70,10 +70,11 @@ impl Hub {
             .token(repository, username, password, "change the page")
             .await?;
         let operation = Operation::on(repository, format!("change the page of `{repository}`"), true);
-        let mut body = json!({"full_description": descriptions.page});
-        if let Some(short) = descriptions.short {
-            body["description"] = short.into();
-        }
+        let page = descriptions.page;
+        let body = match descriptions.short {
+            Some(short) => json!({"full_description": page, "description": short}),
+            None => json!({"full_description": page}),
+        };
         let path = format!("v2/repositories/{}", repository.path());
         let changed = retry::retrying(&self.options.pace, &self.retry, &self.observer, || {
             self.send(&operation, Method::PATCH, &path, &body, Some(&token))

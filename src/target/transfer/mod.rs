@@ -92,7 +92,7 @@ impl Carried {
             manifests: self.manifests + more.manifests,
             mounted: self.mounted + more.mounted,
             copied: self.copied + more.copied,
-            bytes: self.bytes + more.bytes,
+            bytes: self.bytes.saturating_add(more.bytes),
             referrers: if self.referrers > more.referrers {
                 self.referrers
             } else {
@@ -166,7 +166,7 @@ impl Carrier<'_> {
                 How::Mounted => carried.mounted += 1,
                 How::Copied => {
                     carried.copied += 1;
-                    carried.bytes += blob.size;
+                    carried.bytes = carried.bytes.saturating_add(blob.size);
                 }
             }
         }
