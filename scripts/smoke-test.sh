@@ -71,12 +71,12 @@ create -- bash -uc "$PRELUDE"'
     if [ -n "$2" ]; then works "omos runs" oh-my-opencode-slim --help; fi
     if [ -n "$3" ]; then expect "pi says" "$(pi --version 2>&1)" "$3"; fi
     expect "baked into the prefix of users" "$(ls -A /home/developer/.npm-global)" ""
-    expect "npm prefix" "$(npm prefix --global)" /home/developer/.npm-global
     # Installed as users do it, but from a folder: no network is needed.
     mkdir -p /tmp/tool && cd /tmp/tool && printf "#!/bin/sh\necho said\n" >run && chmod +x run
     echo "{\"name\":\"tool\",\"version\":\"1.0.0\",\"bin\":{\"said-by-tool\":\"run\"}}" >package.json
     works "npm install -g as user" npm install -g --offline --no-audit --no-fund /tmp/tool
-    expect "what a user installs" "$(said-by-tool)" said
+    expect "what a user installs" "$(command_of said-by-tool)" /home/developer/.npm-global/bin/said-by-tool
+    expect "what it says" "$(said-by-tool)" said
     exit $failed
 ' smoke-test "$machine" "${EXPECTED_OMOS_VERSION:-}" "${EXPECTED_PI_VERSION:-}"
 failed=0

@@ -277,6 +277,11 @@ impl PlanError {
             Self::BaseImagePlatform { .. } => {
                 vec!["take a base that is there for this platform, or leave the platform out".to_owned()]
             }
+            // One variant has a repository of its own: in registries the tags are two.
+            Self::SharedTag { .. } => vec![
+                "a folder and a copy hold each tag once, whatever repository the images have: give each a tag of its own, as in `tags = [\"{version}-{variant}\"]`"
+                    .to_owned(),
+            ],
             Self::NotBuilt { .. } => vec!["`splitbase build` builds what is missing".to_owned()],
             Self::NoVersion => vec!["`splitbase release v1.2.3`".to_owned()],
             _ => Vec::new(),

@@ -253,3 +253,31 @@ fn e2e_init_asks_a_person_and_nobody_else() {
         "{said}{written}"
     );
 }
+
+/// Not a word of it is changed. Only `debian:…` is found in the test's own registry, by one more table: the machine need not reach Docker Hub.
+#[test]
+fn e2e_init_as_written_passes_validate() {
+    let registry = Registry::start();
+    let image = base_image(&registry);
+    let folder = tempfile::tempdir().unwrap();
+    let splitbase = Splitbase::new(folder.path());
+    splitbase.ok(&["init"]);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let dockerfile = read("Dockerfile.base");
+    let from = dockerfile.lines().next().unwrap().strip_prefix("FROM ").unwrap();
+    assert!(from.starts_with("debian:"), "{from}");
+    let file = format!(
+        "{}\n[base.build]\ncontexts = {{ \"{from}\" = \"docker-image://{image}\" }}\n",
+        read("variants.toml")
+    );
+    std::fs::write(folder.path().join("variants.toml"), file).unwrap();
+    registry.requests();
+    let run = splitbase.ok(&["validate"]);
+    let tested = run.steps_of("smoke/").len();
+    assert!(
+        tested >= 2 && run.steps_of("build/").len() == tested + 1,
+        "{:?}",
+        run.steps()
+    );
+    assert_eq!(registry.writes(), []);
+}

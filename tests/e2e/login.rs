@@ -254,7 +254,8 @@ fn e2e_wrong_variables_are_told_by_name() {
     assert_eq!(run.builds(), [""; 0]);
 }
 
-/// A context of the user's own is the one that is current, and the builder of its name the one that builds.
+/// A context of the user's own is the one that is current, and the builder of its name the one that builds. What the user made with
+/// `docker buildx create`, and a plugin of the user's, are there too.
 #[test]
 fn e2e_contexts_and_builders_of_the_user_are_kept() {
     let (registry, family) = locked();
@@ -266,7 +267,22 @@ fn e2e_contexts_and_builders_of_the_user_are_kept() {
     ]);
     docker(&["--config", &config, "context", "use", "e2e-own"]);
     assert!(family.read("docker/config.json").contains("e2e-own"));
-    family.smoke("docker context show\ndocker buildx ls --format '{{.Name}} is a builder'\ndocker run --rm \"$SPLITBASE_IMAGE\" cat /etc/marker");
+    // It is not started: a container of that driver is an image from outside.
+    let create = [
+        "buildx",
+        "create",
+        "--name",
+        "e2e-made",
+        "--driver",
+        "docker-container",
+    ];
+    docker(&[&["--config", config.as_str()][..], &create, &["e2e-own"]].concat());
+    family.write_script(
+        "docker/cli-plugins/docker-e2eplugin",
+        "#!/bin/sh\nif [ \"$1\" = docker-cli-plugin-metadata ]; then\n\
+         echo '{\"SchemaVersion\":\"0.1.0\",\"Vendor\":\"e2e\",\"Version\":\"1\"}'\nelse\necho \"the plugin is there\"\nfi\n",
+    );
+    family.smoke("docker context show\ndocker e2eplugin\ndocker buildx ls --format '{{.Name}} is a builder'\ndocker run --rm \"$SPLITBASE_IMAGE\" cat /etc/marker");
     let run = with_variables(&family).ok(&["release", "v1.0.0", "--builder", "e2e-own", "-v"]);
     assert!(
         run.builds().iter().all(|line| line.contains("--builder e2e-own")),
@@ -275,10 +291,14 @@ fn e2e_contexts_and_builders_of_the_user_are_kept() {
     );
     let lines: Vec<_> = run.events.iter().map(ToString::to_string).collect();
     let lines = lines.join("\n");
-    assert!(
-        lines.contains("\"e2e-own\"") && lines.contains("e2e-own is a builder"),
-        "{lines}"
-    );
+    for words in [
+        "\"e2e-own\"",
+        "e2e-own is a builder",
+        "e2e-made is a builder",
+        "the plugin is there",
+    ] {
+        assert!(lines.contains(words), "{words}: {lines}");
+    }
     assert!(family.public_tags(&registry).contains_key("v1.0.0"));
     // Its end took nothing of the user's along.
     let contexts = docker(&["--config", &config, "context", "ls", "--format", "{{.Name}}"]);

@@ -1,15 +1,58 @@
 //! The workflows that `ci` writes do what they are for, in a container that has git, docker and the program, and nothing else.
 
-use crate::support::{AMD64, ARM64, Family, Job, Registry, commit_all};
-use std::collections::BTreeMap;
+use crate::support::{AMD64, ARM64, Family, Job, Known, Registry, Value, commit_all, env, parse};
 
-/// The values of the expressions that a release has.
-fn values<'a>(version: &'a str, no_promote: &'a str) -> BTreeMap<&'a str, &'a str> {
-    BTreeMap::from([
-        ("github.token", "a-token-of-the-job"),
-        ("inputs.version", version),
-        ("format('{0}', inputs.promote_latest) == 'false'", no_promote),
-    ])
+const TOKEN: &str = "a-token-of-the-job";
+
+/// What a forge knows when a tag was pushed: there are no inputs then.
+fn pushed() -> Known {
+    Known::default().with("github.token", TOKEN)
+}
+
+/// What it knows when somebody started the job by hand.
+fn by_hand(version: &str, promote_latest: Value) -> Known {
+    pushed()
+        .with("inputs.version", version)
+        .with("inputs.promote_latest", promote_latest)
+}
+
+#[test]
+fn workflows_leave_aliases_where_they_are_only_if_somebody_said_so() {
+    let family = Family::of("localhost:1", &[AMD64], &["base"]);
+    std::fs::create_dir(family.path(".git")).unwrap();
+    family.splitbase().ok(&["ci"]);
+    for forge in [".gitea", ".github"] {
+        let workflow = parse(&family.read(&format!("{forge}/workflows/release.yml")));
+        let job = workflow["jobs"].as_hash().unwrap().front().unwrap().1;
+        let steps = job["steps"].as_vec().unwrap();
+        let variables = env(steps.last().unwrap());
+        let given = |known: &Known| {
+            let value = |wanted: &str| {
+                let found = variables.iter().find(|(name, _)| name == wanted);
+                known.value(&found.unwrap().1)
+            };
+            (value("SPLITBASE_VERSION"), value("SPLITBASE_NO_PROMOTE"))
+        };
+        let answer = |version: &str, no_promote: &str| (version.to_owned(), no_promote.to_owned());
+        assert_eq!(given(&pushed()), answer("", "false"), "{forge}");
+        // As a boolean, as its name, in another case, and not at all.
+        for (promote_latest, no_promote) in [
+            (Value::Bool(true), "false"),
+            (Value::Bool(false), "true"),
+            ("true".into(), "false"),
+            ("false".into(), "true"),
+            ("False".into(), "true"),
+            (Value::Null, "false"),
+            ("".into(), "false"),
+        ] {
+            let known = by_hand("v1.1.0", promote_latest.clone());
+            assert_eq!(
+                given(&known),
+                answer("v1.1.0", no_promote),
+                "{forge}: {promote_latest:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -24,14 +67,14 @@ fn e2e_workflows_release_on_a_pushed_tag_and_by_hand() {
 
     let commit = commit_all(family.folder());
     let job = Job::start(family.folder());
-    let pushed = [
+    let event = [
         ("GITEA_ACTIONS", "true"),
         ("GITHUB_SHA", commit.as_str()),
         ("GITHUB_REF_TYPE", "tag"),
         ("GITHUB_REF_NAME", "v1.0.0"),
     ];
-    let output = job.run(&workflow, &values("", "false"), &pushed);
-    assert!(!output.contains("a-token-of-the-job"), "{output}");
+    let output = job.run(&workflow, &pushed(), &event);
+    assert!(!output.contains(TOKEN), "{output}");
     let tags = family.public_tags(&registry);
     assert_eq!(
         tags.keys().collect::<Vec<_>>(),
@@ -48,17 +91,17 @@ fn e2e_workflows_release_on_a_pushed_tag_and_by_hand() {
     family.write("marker", "something else\n");
     let commit = commit_all(family.folder());
     job.push();
-    let by_hand = [
+    let event = [
         ("GITHUB_SHA", commit.as_str()),
         ("GITHUB_REF_TYPE", "branch"),
         ("GITHUB_REF_NAME", "main"),
     ];
-    job.run(&workflow, &values("v1.1.0", "true"), &by_hand);
+    job.run(&workflow, &by_hand("v1.1.0", "false".into()), &event);
     let after = family.public_tags(&registry);
     assert_ne!(after["v1.1.0"], tags["v1.0.0"], "another commit was released");
     assert_eq!(after["latest"], tags["v1.0.0"], "aliases were not to be moved");
     assert_eq!(family.record(&registry, "v1.1.0")["state"], "not-promoted");
-    job.run(&workflow, &values("v1.1.0", "false"), &by_hand);
+    job.run(&workflow, &by_hand("v1.1.0", Value::Bool(true)), &event);
     assert_eq!(family.public_tags(&registry)["latest"], after["v1.1.0"]);
 }
 
@@ -88,7 +131,7 @@ fn e2e_workflows_release_for_both_platforms_from_a_folder_below() {
         ("GITHUB_REF_TYPE", "tag"),
         ("GITHUB_REF_NAME", "v2.0.0"),
     ];
-    job.run(&workflow, &values("", "false"), &event);
+    job.run(&workflow, &pushed(), &event);
     let index = family.index(&registry, "v2.0.0");
     assert_eq!(index.platforms.keys().collect::<Vec<_>>(), [AMD64, ARM64]);
     assert_eq!(
@@ -102,9 +145,8 @@ fn e2e_workflows_check_a_pull_request_in_a_bare_container() {
     let registry = Registry::start();
     let family = Family::of_two(&registry);
     std::fs::create_dir(family.path(".git")).unwrap();
-    family.splitbase().ok(&["ci", "--forge", "gitea"]);
+    family.splitbase().ok(&["ci"]);
     std::fs::remove_dir(family.path(".git")).unwrap();
-    let gate = family.read(".gitea/workflows/validate.yml");
     let commit = commit_all(family.folder());
     let job = Job::start(family.folder());
     let event = [
@@ -112,15 +154,21 @@ fn e2e_workflows_check_a_pull_request_in_a_bare_container() {
         ("GITHUB_REF_TYPE", "branch"),
         ("GITHUB_REF_NAME", "1/merge"),
     ];
-    let output = job.run(&gate, &values("", "false"), &event);
-    for step in [
-        "build/base/linux-amd64",
-        "smoke/variant/base/linux-amd64",
-        "smoke/variant/omos/linux-amd64",
-    ] {
-        assert!(output.contains(step), "{step}: {output}");
+    for forge in [".gitea", ".github"] {
+        let gate = family.read(&format!("{forge}/workflows/validate.yml"));
+        let output = job.run(&gate, &pushed(), &event);
+        for step in [
+            "build/base/linux-amd64",
+            "smoke/variant/base/linux-amd64",
+            "smoke/variant/omos/linux-amd64",
+        ] {
+            assert!(output.contains(step), "{forge}: {step}: {output}");
+        }
+        assert!(
+            job.sh("cat /runner/output; rm /runner/output")
+                .contains("outcome<<")
+        );
     }
     assert_eq!(registry.writes(), []);
     assert!(family.tags(&registry).is_empty());
-    assert!(job.sh("cat /runner/output").contains("outcome<<"));
 }

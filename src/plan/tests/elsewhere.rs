@@ -1,6 +1,6 @@
 //! Bases from elsewhere or none at all, and tags in several repositories.
 
-use crate::domain::{Digest, Mark};
+use crate::domain::{Digest, Mark, TargetRef};
 use crate::plan::{Action, BuildStep, Plan};
 use crate::testing::given::{Given, compact, digest, ids};
 use insta::assert_snapshot;
@@ -112,6 +112,14 @@ fn the_best_variant_of_an_architecture_is_taken() {
     assert!(newer.refused().starts_with("2 "), "{}", newer.refused());
 }
 
+/// Those of them that users pull from.
+fn published(plan: &Plan) -> String {
+    let places = places(plan);
+    let lines = places.lines();
+    let public = lines.filter(|line| line.starts_with("tag/") || line.starts_with("alias/"));
+    public.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn a_base_from_elsewhere_is_not_needed_once_all_stands() {
     let given = on_base(None).done();
@@ -182,12 +190,7 @@ fn variants_have_repositories_of_their_own() {
     );
     let given = Given::new(&text);
     let plan = given.plan();
-    let published: Vec<_> = places(&plan)
-        .lines()
-        .filter(|line| line.starts_with("tag/") || line.starts_with("alias/"))
-        .map(str::to_owned)
-        .collect();
-    assert_snapshot!(published.join("\n"), @"
+    assert_snapshot!(published(&plan), @"
     tag/v1.0.0: acme/small
     tag/registry.example.org/acme/omos:v1.0.0: acme/omos from acme/small
     alias/base-latest: acme/small
@@ -219,6 +222,38 @@ fn variants_have_repositories_of_their_own() {
         next.with_tag("registry.example.org/acme/omos:v1.0.1", digest("foreign")).refused(),
         @"7 release tag `registry.example.org/acme/omos:v1.0.1` stands at sha256:656771905e1ef731f65cd0a0d9fb061238380a1a012e6abdf846ecc7d2ea36fd, and variant/omos would be built or completed anew"
     );
+}
+
+#[test]
+fn tags_of_two_repositories_that_coincide_are_refused_in_a_folder() {
+    let small = |omos: &str| {
+        let mut given = Given::new(&format!(
+            "{HEAD}[base]\n[variant]\ntags = [\"{{version}}\"]\n[variants.core]\naliases = [\"latest\"]\n\
+             [variants.omos]\nrepository = \"registry.example.org/acme/omos\"\n{omos}\n"
+        ));
+        given.options.target = TargetRef::Layout("/out".into());
+        given
+    };
+    assert_snapshot!(
+        small("aliases = [\"omos\"]").refused(),
+        @"2 variant/core and variant/omos would both get the tag `registry.example.org/acme/omos:v1.0.0`"
+    );
+    assert_snapshot!(
+        small("tags = [\"{version}-omos\"]\naliases = [\"latest\"]").refused(),
+        @"2 variant/core and variant/omos would both get the tag `registry.example.org/acme/omos:latest`"
+    );
+    let apart = small("tags = [\"{version}-omos\"]\naliases = [\"omos\"]");
+    assert_snapshot!(published(&apart.plan()), @"
+    tag/v1.0.0: acme/small
+    tag/registry.example.org/acme/omos:v1.0.0-omos: acme/omos from acme/small
+    alias/base-latest: acme/small
+    alias/latest: acme/small
+    alias/registry.example.org/acme/omos:omos: acme/omos from acme/small
+    ");
+    // A registry keeps them apart.
+    let mut registry = small("aliases = [\"latest\"]");
+    registry.options.target = TargetRef::Registry;
+    assert!(ids(&registry.plan()).contains(&"tag/v1.0.0".to_owned()));
 }
 
 #[test]

@@ -89,10 +89,14 @@ fn e2e_migrating_a_team_moves_over_without_building_its_base() {
     let run = splitbase.ok(&["release", "v1.1.0", "--no-promote"]);
     assert_eq!(run.steps_of("build/base/"), [""; 0]);
     assert_eq!(run.steps_of("build/").len(), 4);
-    assert!(registry.requests().iter().any(|request| {
-        request.path.ends_with("/manifests/base-variant-buildcache")
-            && !request.agent.starts_with("splitbase")
-    }));
+    let requests = registry.requests();
+    for cache in ["base-buildcache", "base-variant-buildcache"] {
+        let end = format!("/manifests/{cache}");
+        let read = requests
+            .iter()
+            .any(|request| request.path.ends_with(&end) && !request.agent.starts_with("splitbase"));
+        assert!(read, "{cache}: {requests:#?}");
+    }
     let after = family.tags(&registry);
     assert_eq!(aliases(&after), aliases(&before));
     for (tag, digest) in &before {

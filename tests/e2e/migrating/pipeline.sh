@@ -2,6 +2,9 @@
 # A release as the split-base shell pipeline makes it: its hash line, its probe, its builds, its tags, in its order.
 #
 #   pipeline.sh REPOSITORY VERSION      in the folder of the family
+#
+# The workflow's own hash line has no LC_ALL=C: runners set no locale, and it sorts by bytes there. Here it is said, for whoever runs the tests may
+# have one that sorts otherwise. docs/migrating.md tells what then becomes of the base.
 set -euo pipefail
 repository=$1 version=$2
 

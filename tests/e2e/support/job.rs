@@ -1,8 +1,9 @@
 //! The container of a job, as a runner makes it: git, docker with buildx, splitbase, a shell, and the engine's socket. Nothing else is in
 //! it: no Node.js, no bash, no curl, no certificates.
 
+use super::expression::Known;
 use super::{busybox, docker, program, unique};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -66,12 +67,12 @@ impl Job {
         docker(&["exec", &self.name, "sh", "-ec", script])
     }
 
-    /// Runs the steps of a workflow's only job, in order, each with the variables that it would have; what they print. `values` are those of
-    /// its expressions, `event` what the forge sets.
+    /// Runs the steps of a workflow's only job, in order, each with the variables that it would have; what they print. `known` is what its
+    /// expressions may ask for, `event` what the forge sets.
     ///
     /// # Panics
-    /// A step fails, is no command, or has an expression that is not in `values`.
-    pub fn run(&self, workflow: &str, values: &BTreeMap<&str, &str>, event: &[(&str, &str)]) -> String {
+    /// A step fails, is no command, or has an expression that cannot be evaluated.
+    pub fn run(&self, workflow: &str, known: &Known, event: &[(&str, &str)]) -> String {
         let document = parse(workflow);
         let jobs = document["jobs"].as_hash().unwrap();
         assert_eq!(jobs.len(), 1);
@@ -83,8 +84,9 @@ impl Job {
                 .as_str()
                 .unwrap_or_else(|| panic!("`{name}` needs more than a shell: {step:?}"));
             assert!(!run.contains("${{"), "`{name}` has an expression in its script");
-            if run.contains("--privileged") {
-                // Needs an image from outside, and changes the machine: `scripts/engine up` has done the same to it already.
+            // Need images from outside. Of emulation, `scripts/engine up` has done the same to this machine already; a builder of its own is for
+            // engines that cannot export, which this one can.
+            if run.contains("--privileged") || run == "docker buildx create --driver docker-container --use" {
                 continue;
             }
             let mut command = Command::new("docker");
@@ -102,8 +104,7 @@ impl Job {
                 command.args(["--env", &format!("{name}={value}")]);
             }
             for (name, value) in env(job).into_iter().chain(env(step)) {
-                let value = evaluated(&value, values);
-                command.args(["--env", &format!("{name}={value}")]);
+                command.args(["--env", &format!("{name}={}", known.value(&value))]);
             }
             command.args([&self.name, "sh", "-e", "-c", run]);
             let done = command.output().unwrap();
@@ -131,7 +132,8 @@ pub fn parse(workflow: &str) -> Yaml {
     documents.remove(0)
 }
 
-fn env(of: &Yaml) -> Vec<(String, String)> {
+/// The variables that a job or a step sets, as they are written.
+pub fn env(of: &Yaml) -> Vec<(String, String)> {
     let Some(table) = of["env"].as_hash() else {
         return Vec::new();
     };
@@ -140,18 +142,6 @@ fn env(of: &Yaml) -> Vec<(String, String)> {
         .iter()
         .map(|(name, value)| (text(name), text(value)))
         .collect()
-}
-
-/// A value of `env`, which is text or one expression.
-fn evaluated(value: &str, values: &BTreeMap<&str, &str>) -> String {
-    let Some(expression) = value.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")) else {
-        return value.to_owned();
-    };
-    let expression = expression.trim();
-    (*values
-        .get(expression)
-        .unwrap_or_else(|| panic!("no value for `{expression}`")))
-    .to_owned()
 }
 
 /// The image: programs of this machine with the libraries that they name, on an empty root.

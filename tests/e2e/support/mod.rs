@@ -3,6 +3,7 @@
 mod crane_registry;
 mod docker_log;
 mod engine;
+mod expression;
 mod family;
 pub mod faults;
 mod hub;
@@ -18,9 +19,10 @@ mod witness;
 
 pub use crane_registry::CraneRegistry;
 pub use engine::{Engine, with_text};
+pub use expression::{Known, Value};
 pub use family::Family;
 pub use hub::Hub;
-pub use job::{Job, commit_all};
+pub use job::{Job, commit_all, env, parse};
 pub use layout::Layout;
 pub use npm::Npm;
 pub use registry::{Registry, Request};
