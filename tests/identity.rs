@@ -221,7 +221,10 @@ fn the_reference_reads_ignore_files_as_the_program_does() {
     };
     fs::write(at(".dockerignore"), "a\n!a/c\na\n").unwrap();
     let (ours, theirs) = both();
-    assert!(ours.unwrap_err().contains("would reach the build as an empty file"));
+    assert!(
+        ours.unwrap_err()
+            .contains("would reach the build as an empty file")
+    );
     assert!(theirs.unwrap_err().contains("`a/c` would arrive empty"));
     fs::write(at("a/c"), "").unwrap();
     assert_eq!(same(folder.path(), &[]), 2);
@@ -268,7 +271,11 @@ fn the_reference_knows_which_dockerfiles_cannot_be_known() {
         assert_eq!(image.3.to_string().contains("besides"), *whole, "{text}");
     }
     // What the reference does not read, it does not judge.
-    fs::write(at("variants.toml"), format!("{head}[variants.a]\ndockerfile = \"D\"\n")).unwrap();
+    fs::write(
+        at("variants.toml"),
+        format!("{head}[variants.a]\ndockerfile = \"D\"\n"),
+    )
+    .unwrap();
     for text in ["FROM x\nCOPY ${A#b} /\n", "FROM x\nRUN \"a\" <<EOF\nEOF\n"] {
         fs::write(at("D"), text).unwrap();
         let error = said(&mut reference(folder.path(), &[])).unwrap_err();
@@ -279,8 +286,14 @@ fn the_reference_knows_which_dockerfiles_cannot_be_known() {
 /// Dockerfiles, and whether they have the whole context count.
 const DOCKERFILES: &[(&str, bool)] = &[
     ("FROM x\nCOPY in /\n", false),
-    ("# syntax=docker.io/docker/dockerfile-upstream:master@sha256:00\nFROM x\n", false),
-    ("# syntax=docker/dockerfile:1\n# escape=`\nFROM x\nCOPY `\n # comment\n\n in `\n  /\nRUN a\\\n", false),
+    (
+        "# syntax=docker.io/docker/dockerfile-upstream:master@sha256:00\nFROM x\n",
+        false,
+    ),
+    (
+        "# syntax=docker/dockerfile:1\n# escape=`\nFROM x\nCOPY `\n # comment\n\n in `\n  /\nRUN a\\\n",
+        false,
+    ),
     ("# syntax=ghcr.io/acme/front\nFROM x\n", true),
     ("# escape=`\n# escape=`\nFROM x\n", true),
     ("# escape=x\nFROM x\n", true),
@@ -288,13 +301,22 @@ const DOCKERFILES: &[(&str, bool)] = &[
     ("FROM x\nINCLUDE y\n", true),
     ("FROM x\nONBUILD NEW y\n", true),
     ("FROM x\nRUN a \\\n  NEW b \\  \n c\n", false),
-    ("FROM x\nRUN <<EOF\nNEW b\nEOF\nRUN 3<<-'EOF' cat\n\tNEW\n\tEOF\n", false),
+    (
+        "FROM x\nRUN <<EOF\nNEW b\nEOF\nRUN 3<<-'EOF' cat\n\tNEW\n\tEOF\n",
+        false,
+    ),
     ("FROM x\nRUN <<EOF\nNEW b\n", true),
     ("FROM x\nRUN a <<EOF\n EOF\nEOF\nNEW\n", true),
     ("FROM x\nCOPY --new=1 in /\n", true),
-    ("FROM x\nCOPY --chown=\"1 2\" --link in /\nHEALTHCHECK --new=1s CMD x\n", false),
+    (
+        "FROM x\nCOPY --chown=\"1 2\" --link in /\nHEALTHCHECK --new=1s CMD x\n",
+        false,
+    ),
     ("FROM x\nRUN --mount=type=image,source=a x\n", true),
-    ("FROM x\nRUN --mount=type=bind,source=in,target=/x --network=none x\n", false),
+    (
+        "FROM x\nRUN --mount=type=bind,source=in,target=/x --network=none x\n",
+        false,
+    ),
     ("FROM x\nRUN --mount=source=$D,target=/x y\n", true),
     ("FROM x\nRUN --mount=type=cache,source=$D,target=/x y\n", false),
     ("FROM x\nCOPY $A /\n", true),
@@ -317,7 +339,10 @@ const DOCKERFILES: &[(&str, bool)] = &[
     ("FROM x AS y\nFROM y\nCOPY $A /\n", true),
     ("FROM x AS y\nONBUILD COPY $A /\nFROM scratch\n", false),
     ("FROM x AS y\nONBUILD COPY $A /\nFROM y\n", true),
-    ("FROM x AS y-amd64\nENV A=1\nFROM x AS y-arm64\nENV A=1\nFROM y-$TARGETARCH\nCOPY $A /\n", true),
+    (
+        "FROM x AS y-amd64\nENV A=1\nFROM x AS y-arm64\nENV A=1\nFROM y-$TARGETARCH\nCOPY $A /\n",
+        true,
+    ),
 ];
 
 /// A family that is made up.
@@ -515,14 +540,16 @@ fn family() -> impl Strategy<Value = Family> {
                 .prop_filter("a stage", |text| !text.contains("FROM y-$")),
         ],
     )
-        .prop_map(|(files, ignore, own_ignore, base, dockerfile_elsewhere, dockerfile)| Family {
-            dockerfile,
-            files,
-            ignore,
-            own_ignore,
-            base,
-            dockerfile_elsewhere,
-        })
+        .prop_map(
+            |(files, ignore, own_ignore, base, dockerfile_elsewhere, dockerfile)| Family {
+                dockerfile,
+                files,
+                ignore,
+                own_ignore,
+                base,
+                dockerfile_elsewhere,
+            },
+        )
 }
 
 /// The same families each time; `SPLITBASE_FAMILIES` makes more of them.

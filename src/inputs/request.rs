@@ -39,12 +39,15 @@ impl<'a> Request<'a> {
             dockerfile: &image.dockerfile,
             inputs: image.inputs.as_deref(),
             contexts: image.build.contexts.iter().filter_map(folder).collect(),
-            given: [image.build.args.keys().collect(), image.versions.iter().collect::<Vec<_>>()]
-                .concat()
-                .into_iter()
-                .map(String::as_str)
-                .chain(image.base_arg.as_deref())
-                .collect(),
+            given: [
+                image.build.args.keys().collect(),
+                image.versions.iter().collect::<Vec<_>>(),
+            ]
+            .concat()
+            .into_iter()
+            .map(String::as_str)
+            .chain(image.base_arg.as_deref())
+            .collect(),
         }
     }
 }

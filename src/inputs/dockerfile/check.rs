@@ -94,7 +94,10 @@ impl Checks<'_> {
         let (file, message) = match self.base.filter(|_| of_base) {
             Some(base) => (
                 base,
-                format!("{message} (`ONBUILD`, which the build of `{}` carries out)", self.name),
+                format!(
+                    "{message} (`ONBUILD`, which the build of `{}` carries out)",
+                    self.name
+                ),
             ),
             None => (self.name, message),
         };
@@ -116,10 +119,7 @@ pub(super) struct At {
 
 impl From<Option<usize>> for At {
     fn from(line: Option<usize>) -> Self {
-        Self {
-            line,
-            of_base: false,
-        }
+        Self { line, of_base: false }
     }
 }
 

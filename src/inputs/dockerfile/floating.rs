@@ -46,9 +46,7 @@ struct Shell {
 fn images(checks: &Checks<'_>, problems: &mut Vec<Problem>) {
     if let Some(frontend) = &checks.file.syntax {
         let line = Some(checks.file.syntax_line);
-        problems.extend(
-            floating_image(frontend).map(|(message, hint)| checks.problem(line, message, hint)),
-        );
+        problems.extend(floating_image(frontend).map(|(message, hint)| checks.problem(line, message, hint)));
     }
     for reference in references(checks.file, &checks.scope).external {
         let told = floating_image(&reference.image).filter(|_| reference.reached);
@@ -112,7 +110,11 @@ fn of_stage(checks: &Checks<'_>, stage: &Stage<'_>, shell: &mut Shell, problems:
                         if finding.is_clone {
                             clones.push(((line, instruction.of_base), finding));
                         } else {
-                            problems.push(checks.problem((line, instruction.of_base), finding.message, finding.hint));
+                            problems.push(checks.problem(
+                                (line, instruction.of_base),
+                                finding.message,
+                                finding.hint,
+                            ));
                         }
                     }
                 }

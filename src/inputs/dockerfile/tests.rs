@@ -371,7 +371,9 @@ fn triggers_name_images_too() {
         [at("data:2", 3, false, false), at("tool:1", 2, false, false)],
         "named, but not carried out"
     );
-    let base = Dockerfile::parse(&format!("FROM scratch\n{triggers}ONBUILD COPY --from=assets / /\n"));
+    let base = Dockerfile::parse(&format!(
+        "FROM scratch\n{triggers}ONBUILD COPY --from=assets / /\n"
+    ));
     let found = crate::inputs::dockerfile::triggers(&base, None);
     let scope = Scope {
         base_arg: Some("BASE_IMAGE"),
