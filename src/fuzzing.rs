@@ -84,12 +84,13 @@ fn dockerfile(text: &str) {
     let inputs = ["a".into(), "rootfs".into()];
     let _ = references(&file, &scope);
     let _ = taken(&file, &scope, context);
-    let _ = unclear(&file);
+    let _ = unclear(&file, &["A"]);
     for inputs in [None, Some(&inputs[..])] {
         let _ = needs_paths(&file, inputs);
         let checks = Checks {
             name: Utf8Path::new("Dockerfile"),
             file: &file,
+            base: None,
             scope,
             versions: &open,
             inputs,

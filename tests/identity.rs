@@ -12,6 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -152,9 +153,202 @@ fn the_families_of_this_repository() {
     assert_eq!(same(folder.path(), &versions), 5);
 }
 
+/// How many lines of the table the reference refuses: those whose pattern has `\b`, `\Q`, `\p`, `\P`, `\x` or an octal number.
+const REFUSED: usize = 18;
+
+/// Each line of the table of cases: the reference says the same, or that it does not know the pattern.
+#[test]
+fn the_reference_knows_the_table_of_ignore_files() {
+    let mut cases = Vec::new();
+    for line in include_str!("../src/inputs/dockerignore_cases.txt").lines() {
+        if line.starts_with('[') {
+            let mut case: Vec<String> = serde_json::from_str(line).unwrap();
+            let verdict = case.remove(0);
+            if matches!(verdict.as_str(), "in" | "out" | "bad") {
+                cases.push((verdict, case));
+            }
+        }
+    }
+    let asked: Vec<String> = cases
+        .iter()
+        .map(|(_, case)| serde_json::to_string(case).unwrap())
+        .collect();
+    let mut child = reference(root(), &["--ignores"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(asked.join("\n").as_bytes()).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success());
+    let told = String::from_utf8(output.stdout).unwrap();
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told.len(), cases.len());
+    let mut refused = 0;
+    for ((verdict, case), told) in cases.iter().zip(told) {
+        match verdict.as_str() {
+            "bad" => assert!(told.starts_with("error: "), "{case:?}: {told}"),
+            _ if told.starts_with("error: ") => {
+                assert!(told.contains("which is not known here"), "{case:?}: {told}");
+                refused += 1;
+            }
+            verdict => assert_eq!(told, verdict, "{case:?}"),
+        }
+    }
+    assert_eq!(refused, REFUSED);
+}
+
+/// What is no matter of the table: a file that would arrive empty, an ignore file that is a symlink, a line that is too long.
+#[test]
+fn the_reference_reads_ignore_files_as_the_program_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let family = "schema = 1\n[family]\nname = \"x\"\nrepository = \"localhost/x\"\n[base]\ndockerfile = \"Dockerfile\"\n[variants.a]\n\
+        dockerfile = \"Dockerfile.variant\"\n";
+    fs::write(at("variants.toml"), family).unwrap();
+    fs::write(at("Dockerfile"), "FROM scratch\nCOPY . /\n").unwrap();
+    fs::write(at("Dockerfile.variant"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n").unwrap();
+    for file in ["a/c", "a/d", "rules/ignore"] {
+        put(&at(file), &Node::File(b"a/d\n".to_vec(), false));
+    }
+    let both = || {
+        (
+            said(&mut program(folder.path(), &["--no-cache"])),
+            said(&mut reference(folder.path(), &[])),
+        )
+    };
+    fs::write(at(".dockerignore"), "a\n!a/c\na\n").unwrap();
+    let (ours, theirs) = both();
+    assert!(
+        ours.unwrap_err()
+            .contains("would reach the build as an empty file")
+    );
+    assert!(theirs.unwrap_err().contains("`a/c` would arrive empty"));
+    fs::write(at("a/c"), "").unwrap();
+    assert_eq!(same(folder.path(), &[]), 2);
+
+    fs::write(at(".dockerignore"), "a".repeat(1 << 16)).unwrap();
+    let (ours, theirs) = both();
+    assert!(ours.is_err() && theirs.unwrap_err().contains("too long"));
+
+    // Inside, round the top, and out of the context.
+    let files = |text: &str| images(text, "files")[0].3.to_string();
+    for (target, kept_out) in [
+        ("rules/ignore", true),
+        ("/rules/ignore", true),
+        ("../../rules/./ignore", true),
+        ("rules", false),
+        ("gone", false),
+    ] {
+        fs::remove_file(at(".dockerignore")).unwrap();
+        symlink(target, at(".dockerignore")).unwrap();
+        same(folder.path(), &[]);
+        let theirs = said(&mut reference(folder.path(), &[])).unwrap();
+        assert_eq!(files(&theirs).contains("a/d"), !kept_out, "{target}");
+    }
+}
+
+/// `inputs` or not, the whole context counts where a Dockerfile cannot be known. One family, a variant for each.
+#[test]
+fn the_reference_knows_which_dockerfiles_cannot_be_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let head = "schema = 1\n[family]\nname = \"x\"\nrepository = \"localhost/x\"\n[variant]\ninputs = [\"in\"]\n\
+        args = { GIVEN = \"in\" }\nupstream = \"float\"\n";
+    let mut family = head.to_owned();
+    for (number, (text, _)) in DOCKERFILES.iter().enumerate() {
+        let _ = writeln!(family, "[variants.v{number}]\ndockerfile = \"D{number}\"");
+        fs::write(at(&format!("D{number}")), text).unwrap();
+    }
+    fs::write(at("variants.toml"), family).unwrap();
+    fs::write(at("in"), "in").unwrap();
+    fs::write(at("besides"), "besides").unwrap();
+    assert_eq!(same(folder.path(), &[]), DOCKERFILES.len());
+    let theirs = said(&mut reference(folder.path(), &[])).unwrap();
+    for ((text, whole), image) in DOCKERFILES.iter().zip(images(&theirs, "files")) {
+        assert_eq!(image.3.to_string().contains("besides"), *whole, "{text}");
+    }
+    // What the reference does not read, it does not judge.
+    fs::write(
+        at("variants.toml"),
+        format!("{head}[variants.a]\ndockerfile = \"D\"\n"),
+    )
+    .unwrap();
+    for text in ["FROM x\nCOPY ${A#b} /\n", "FROM x\nRUN \"a\" <<EOF\nEOF\n"] {
+        fs::write(at("D"), text).unwrap();
+        let error = said(&mut reference(folder.path(), &[])).unwrap_err();
+        assert!(error.contains("not known here"), "{error}");
+    }
+}
+
+/// Dockerfiles, and whether they have the whole context count.
+const DOCKERFILES: &[(&str, bool)] = &[
+    ("FROM x\nCOPY in /\n", false),
+    (
+        "# syntax=docker.io/docker/dockerfile-upstream:master@sha256:00\nFROM x\n",
+        false,
+    ),
+    (
+        "# syntax=docker/dockerfile:1\n# escape=`\nFROM x\nCOPY `\n # comment\n\n in `\n  /\nRUN a\\\n",
+        false,
+    ),
+    ("# syntax=ghcr.io/acme/front\nFROM x\n", true),
+    ("# escape=`\n# escape=`\nFROM x\n", true),
+    ("# escape=x\nFROM x\n", true),
+    ("# a comment\n# syntax=ghcr.io/acme/front\nFROM x\n", false),
+    ("FROM x\nINCLUDE y\n", true),
+    ("FROM x\nONBUILD NEW y\n", true),
+    ("FROM x\nRUN a \\\n  NEW b \\  \n c\n", false),
+    (
+        "FROM x\nRUN <<EOF\nNEW b\nEOF\nRUN 3<<-'EOF' cat\n\tNEW\n\tEOF\n",
+        false,
+    ),
+    ("FROM x\nRUN <<EOF\nNEW b\n", true),
+    ("FROM x\nRUN a <<EOF\n EOF\nEOF\nNEW\n", true),
+    ("FROM x\nCOPY --new=1 in /\n", true),
+    (
+        "FROM x\nCOPY --chown=\"1 2\" --link in /\nHEALTHCHECK --new=1s CMD x\n",
+        false,
+    ),
+    ("FROM x\nRUN --mount=type=image,source=a x\n", true),
+    (
+        "FROM x\nRUN --mount=type=bind,source=in,target=/x --network=none x\n",
+        false,
+    ),
+    ("FROM x\nRUN --mount=source=$D,target=/x y\n", true),
+    ("FROM x\nRUN --mount=type=cache,source=$D,target=/x y\n", false),
+    ("FROM x\nCOPY $A /\n", true),
+    ("FROM x\nCOPY '$A' \\$A /\n", false),
+    ("FROM x\nCOPY \"$A\" /\n", true),
+    ("FROM x\nCOPY [\"in$A\", \"/\"]\n", true),
+    ("FROM x\nCOPY in /$A\n", false),
+    ("FROM x\nCOPY ${A^^} /\n", true),
+    ("FROM x\nCOPY ${A:-${B}} /\n", true),
+    ("FROM x\nARG A=in B=in\nCOPY ${A:-${B:+x}} /\n", false),
+    ("FROM x\nENV A in\nCOPY $A /\n", false),
+    ("FROM x\nARG A\nCOPY $A /\n", true),
+    ("FROM x\nARG GIVEN\nCOPY $GIVEN /\n", false),
+    ("FROM x\nARG TARGETARCH\nCOPY in$TARGETARCH* /\n", false),
+    ("ARG A=in\nFROM x\nARG A\nCOPY $A /\n", false),
+    ("ARG A=in\nFROM x\nCOPY $A /\n", true),
+    ("FROM scratch\nCOPY $A in /\n", false),
+    ("ARG S=scratch\nFROM $S AS y\nFROM Y\nCOPY $A in /\n", false),
+    ("FROM x AS y\nENV A=in\nFROM y\nCOPY $A /\n", false),
+    ("FROM x AS y\nFROM y\nCOPY $A /\n", true),
+    ("FROM x AS y\nONBUILD COPY $A /\nFROM scratch\n", false),
+    ("FROM x AS y\nONBUILD COPY $A /\nFROM y\n", true),
+    (
+        "FROM x AS y-amd64\nENV A=1\nFROM x AS y-arm64\nENV A=1\nFROM y-$TARGETARCH\nCOPY $A /\n",
+        true,
+    ),
+];
+
 /// A family that is made up.
 #[derive(Debug)]
 struct Family {
+    dockerfile: &'static str,
     files: Vec<(String, Node)>,
     ignore: Vec<String>,
     own_ignore: bool,
@@ -189,7 +383,7 @@ impl Family {
         } else {
             context.join("Dockerfile")
         };
-        fs::write(&dockerfile, "FROM scratch\nCOPY . /\n").unwrap();
+        fs::write(&dockerfile, self.dockerfile).unwrap();
         if self.own_ignore {
             fs::write(
                 dockerfile.with_extension("dockerignore"),
@@ -207,6 +401,8 @@ impl Family {
         } else {
             "context/Dockerfile"
         };
+        let lock = format!("schema = 1\n[upstream]\nx = \"sha256:{}\"\n", "b".repeat(64));
+        fs::write(folder.join("variants.lock"), lock).unwrap();
         let text = TEXT.replace("{dockerfile}", place).replace("{base}", &self.base);
         fs::write(folder.join("variants.toml"), text).unwrap();
     }
@@ -336,14 +532,24 @@ fn family() -> impl Strategy<Value = Family> {
         any::<bool>(),
         base(),
         any::<bool>(),
+        prop_oneof![
+            Just("FROM scratch\nCOPY . /\n"),
+            // Which stage a platform names, the reference does not know.
+            prop::sample::select(DOCKERFILES.to_vec())
+                .prop_map(|(text, _)| text)
+                .prop_filter("a stage", |text| !text.contains("FROM y-$")),
+        ],
     )
-        .prop_map(|(files, ignore, own_ignore, base, dockerfile_elsewhere)| Family {
-            files,
-            ignore,
-            own_ignore,
-            base,
-            dockerfile_elsewhere,
-        })
+        .prop_map(
+            |(files, ignore, own_ignore, base, dockerfile_elsewhere, dockerfile)| Family {
+                dockerfile,
+                files,
+                ignore,
+                own_ignore,
+                base,
+                dockerfile_elsewhere,
+            },
+        )
 }
 
 /// The same families each time; `SPLITBASE_FAMILIES` makes more of them.

@@ -439,19 +439,58 @@ tags = ["{version}"]
         echo other >ignored
         touch -d 2001-01-01 z
     "#);
-    let hash = |folder: &Path, locale: &str| {
+    let hash = |folder: &Path| {
         let mut command = splitbase(folder);
-        command.env("LC_ALL", locale).env("LANG", locale);
+        command.env("LC_ALL", "C").env("LANG", "C");
         let (code, out, error) = said(&command.args(["hash", "--output", "json"]).output().unwrap());
         assert_eq!(code, 0, "{error}");
         out
     };
-    let first = hash(here.path(), "C");
+    let first = hash(here.path());
     assert!(
         first.contains("\"a_b/I\"") && first.contains("\"executable\": true"),
         "{first}"
     );
-    for locale in ["en_US.UTF-8", "tr_TR.UTF-8", "de_DE.ISO-8859-1"] {
-        assert_eq!(hash(&there.path().join("clone"), locale), first, "{locale}");
+    // Locales that are really there: they sort otherwise, or their bytes are other characters.
+    let locales = tempfile::tempdir().unwrap();
+    for (locale, charmap) in [("tr_TR", "UTF-8"), ("de_DE", "ISO-8859-1")] {
+        let name = format!("{locale}.{charmap}");
+        let made = Command::new("localedef")
+            .args(["-i", locale, "-f", charmap])
+            .arg(locales.path().join(&name))
+            .output()
+            .unwrap_or_else(|error| panic!("localedef: {error}; `scripts/engine install` installs it"));
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let witness = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command.env("LOCPATH", locales.path()).env("LC_ALL", &name);
+            String::from_utf8(command.output().unwrap().stdout).unwrap()
+        };
+        assert_eq!(witness("locale charmap").trim(), charmap);
+        assert_eq!(
+            witness("printf 'Z\\na\\n' | sort"),
+            "a\nZ\n",
+            "{name} does not sort by bytes"
+        );
+        let there = there.path().join("clone");
+        let mut command = splitbase(&there);
+        command
+            .env("LOCPATH", locales.path())
+            .env("LC_ALL", &name)
+            .env("LANG", &name);
+        let (code, out, error) = said(&command.args(["hash", "--output", "json"]).output().unwrap());
+        assert_eq!(code, 0, "{error}");
+        assert_eq!(out, first, "{name}");
     }
+    let at = |path: &str| {
+        first
+            .find(&format!("\"{path}\""))
+            .unwrap_or_else(|| panic!("{path}"))
+    };
+    let paths = ["B/é/x", "Z", "a-b", "a/i", "a_b/I", "z", "ı"];
+    assert!(
+        paths.windows(2).all(|pair| at(pair[0]) < at(pair[1])),
+        "the order is that of bytes: {first}"
+    );
 }

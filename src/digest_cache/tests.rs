@@ -52,6 +52,7 @@ impl Scene {
             dockerfile: Utf8Path::new("Dockerfile"),
             inputs: None,
             contexts: Vec::new(),
+            given: Vec::new(),
         })
     }
 

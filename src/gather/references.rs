@@ -85,9 +85,11 @@ impl References {
         self.warnings.extend(unclear(image, &read.unclear));
         // What cannot be known has the whole context count.
         let inputs = image.inputs.as_deref().filter(|_| read.unclear.is_empty());
+        let base = family.image(&ImageId::Base);
         let checks = Checks {
             name: &image.dockerfile,
             file: &read.file,
+            base: base.map(|base| base.dockerfile.as_path()),
             scope,
             versions: &image.versions,
             inputs,

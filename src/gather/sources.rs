@@ -87,17 +87,20 @@ type Group<'a> = (
     Option<&'a [Utf8PathBuf]>,
     Vec<(&'a str, &'a Utf8Path)>,
     Option<&'a [Utf8PathBuf]>,
+    Vec<(usize, String)>,
 );
 
 fn group<'a>(family: &'a Family, image: &'a Image) -> Group<'a> {
     let request = Request::new(&family.root, image);
     let smoke = image.smoke.as_ref().map(|smoke| smoke.inputs.as_slice());
+    let unclear = request.unclear();
     (
         request.context,
         request.dockerfile,
         request.inputs,
         request.contexts,
         smoke,
+        unclear,
     )
 }
 
@@ -132,7 +135,7 @@ fn collect_group(
         Listing::default()
     };
     let dockerfile = Arc::new(ReadDockerfile {
-        unclear: unclear(&file),
+        unclear: unclear(&file, &request.given),
         file,
         context,
         triggers,

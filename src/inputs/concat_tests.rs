@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-/// The shell line that is to be matched, with the junk filter as pipelines have it. Run under a locale that sorts otherwise, where there is one.
+/// The shell line that is to be matched, with the junk filter as pipelines have it. Its own `LC_ALL=C` is what sorts, whatever the locale.
 const SHELL: &str = r#"
 set -o pipefail
 {

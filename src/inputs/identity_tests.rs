@@ -59,6 +59,7 @@ fn identity<'a>(nodes: impl Iterator<Item = (&'a String, &'a Node)>, age: u64, j
         dockerfile: Utf8Path::new("Dockerfile"),
         inputs: Some(&inputs),
         contexts: Vec::new(),
+        given: Vec::new(),
     };
     let collected = collect(&request).unwrap();
     assert_eq!(collected.junk.paths.len(), junk.len());

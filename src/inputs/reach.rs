@@ -78,6 +78,7 @@ mod tests {
                 dockerfile: Utf8Path::new("Dockerfile"),
                 inputs,
                 contexts: vec![("assets", Utf8Path::new("assets"))],
+                given: Vec::new(),
             };
             reached(&request, root.join(folder).as_std_path()).unwrap()
         };

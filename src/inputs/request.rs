@@ -21,6 +21,8 @@ pub struct Request<'a> {
     pub inputs: Option<&'a [Utf8PathBuf]>,
     /// Named contexts that are folders, relative to the root.
     pub contexts: Vec<(&'a str, &'a Utf8Path)>,
+    /// Names of the build arguments that the build gets.
+    pub given: Vec<&'a str>,
 }
 
 impl<'a> Request<'a> {
@@ -37,6 +39,15 @@ impl<'a> Request<'a> {
             dockerfile: &image.dockerfile,
             inputs: image.inputs.as_deref(),
             contexts: image.build.contexts.iter().filter_map(folder).collect(),
+            given: [
+                image.build.args.keys().collect(),
+                image.versions.iter().collect::<Vec<_>>(),
+            ]
+            .concat()
+            .into_iter()
+            .map(String::as_str)
+            .chain(image.base_arg.as_deref())
+            .collect(),
         }
     }
 }
@@ -55,18 +66,21 @@ impl Request<'_> {
         std::fs::read_to_string(&path).map_err(|source| missing_or_unreadable(&path, "Dockerfile", source))
     }
 
-    /// Whether all of the context counts: where no inputs are declared, and where the Dockerfile holds what cannot be known.
+    /// What of the Dockerfile cannot be known: lines, from 1, and what is there. One that cannot be read is told where its own bytes are read.
+    #[must_use]
     #[expect(
         clippy::disallowed_methods,
         reason = "the Dockerfile is read here and nowhere else"
     )]
+    pub fn unclear(&self) -> Vec<(usize, String)> {
+        let text = std::fs::read(self.root.join(self.dockerfile)).unwrap_or_default();
+        let file = Dockerfile::parse(&String::from_utf8_lossy(&text));
+        unclear(&file, &self.given)
+    }
+
+    /// Whether all of the context counts: where no inputs are declared, and where the Dockerfile holds what cannot be known.
     pub(super) fn whole_context_counts(&self) -> bool {
-        let is_unclear = || {
-            // One that cannot be read is told where its own bytes are read.
-            std::fs::read(self.root.join(self.dockerfile))
-                .is_ok_and(|text| !unclear(&Dockerfile::parse(&String::from_utf8_lossy(&text))).is_empty())
-        };
-        self.inputs.is_none() || is_unclear()
+        self.inputs.is_none() || !self.unclear().is_empty()
     }
 }
 

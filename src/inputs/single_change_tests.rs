@@ -6,12 +6,15 @@ use super::*;
 use crate::config::{
     Build, BuildContext, HashFormat, Image, Provenance, Refresh, Sbom, Secret, SecretSource, Upstream,
 };
-use crate::domain::{Digest, Identity, ImageId};
-use camino::Utf8Path;
+use crate::domain::{Digest, Identity, ImageId, Period};
+use crate::inputs::dockerfile::{Dockerfile, unclear};
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use std::collections::{BTreeMap, HashMap};
+use proptest::test_runner::TestRunner;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
@@ -37,6 +40,9 @@ struct State {
     upstream: BTreeMap<String, String>,
     base: Option<Identity>,
     base_image: Option<Digest>,
+    period: Option<Period>,
+    /// What `inputs` lists of the context's own folder: the Dockerfile, and all that begins with one of these letters. `None`: all.
+    narrow: Option<String>,
 }
 
 /// A single change. Which file it is about is drawn from those that there are then.
@@ -116,7 +122,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         prop::sample::select(junk).prop_map(|name| Edit::Junk(name.to_owned())),
         any::<bool>().prop_map(Edit::Clone),
     ];
-    prop_oneof![content, tree, value, nothing]
+    prop_oneof![3 => content, 3 => tree, 3 => value, 1 => nothing]
 }
 
 fn put(map: &mut IndexMap<String, String>, name: &str, value: &str) {
@@ -134,7 +140,7 @@ fn some(value: &str) -> Option<String> {
 
 /// The ways in which a value changes what is built.
 type Value = fn(&mut State, &str);
-const VALUES: [Value; 22] = [
+const VALUES: [Value; 25] = [
     |state, value| put(&mut state.args, "A", value),
     |state, value| put(&mut state.args, "AB", value),
     |state, value| put(&mut state.args, value, "x"),
@@ -170,6 +176,17 @@ const VALUES: [Value; 22] = [
         let image = |value| ("other".to_owned(), BuildContext::Image(value));
         state.image.build.contexts = some(value).map(image).into_iter().collect();
     },
+    |state, value| {
+        // The context's own folder, under a name.
+        let folder = |name| (name, BuildContext::Folder(".".into()));
+        state.image.build.contexts = some(value).map(folder).into_iter().collect();
+    },
+    |state, value| {
+        let digits = value.bytes().map(|letter| (letter - b'a' + 1).cast_signed());
+        let month = digits.fold(0, |number, digit| number * 3 + digit);
+        state.period = (month > 0).then_some(Period::Month { year: 2026, month });
+    },
+    |state, value| state.narrow = some(value),
     |state, value| {
         state.image.id = if value.is_empty() {
             ImageId::Base
@@ -217,12 +234,36 @@ impl State {
             upstream: [("debian".to_owned(), String::new())].into(),
             base: None,
             base_image: None,
+            period: None,
+            narrow: None,
         }
+    }
+
+    /// What is listed in `inputs`.
+    fn inputs(&self) -> Option<Vec<Utf8PathBuf>> {
+        let letters = self.narrow.as_ref()?.to_uppercase() + self.narrow.as_ref()?;
+        let tops = self.tree.keys().filter_map(|path| path.split('/').next());
+        let tops: BTreeSet<&str> = tops
+            .filter(|top| *top == "Dockerfile" || top.starts_with(|first| letters.contains(first)))
+            .collect();
+        Some(tops.into_iter().map(Utf8PathBuf::from).collect())
+    }
+
+    /// Whether a path of the tree counts as one of the build context.
+    fn counts(&self, path: &str) -> bool {
+        let Some(inputs) = self.inputs() else { return true };
+        let Some(Node::File(text, _)) = self.tree.get("Dockerfile") else {
+            return true;
+        };
+        let file = Dockerfile::parse(&String::from_utf8_lossy(text));
+        inputs.iter().any(|input| Utf8Path::new(path).starts_with(input)) || !unclear(&file, &[]).is_empty()
     }
 
     /// Equal states and no others have equal keys. What follows from other entries is no part of it: a folder in which something lies.
     fn key(&self) -> String {
         let mut same = self.clone();
+        same.narrow = None;
+        same.args.sort_keys();
         same.tree.retain(|path, node| {
             *node != Node::Folder
                 || !self
@@ -230,12 +271,20 @@ impl State {
                     .keys()
                     .any(|other| other.starts_with(&format!("{path}/")))
         });
-        same.args.sort_keys();
-        format!("{same:?}")
+        let folder = |context: &BuildContext| matches!(context, BuildContext::Folder(_));
+        let named = self.image.build.contexts.values().any(folder);
+        // Under the name of a context, all of it counts.
+        let named = named.then(|| same.tree.clone());
+        same.tree.retain(|path, _| self.counts(path));
+        format!("{same:?} {named:?}")
     }
 
     fn identity(&self, root: &Utf8Path) -> Identity {
-        let collected = collect(&Request::new(root, &self.image)).unwrap();
+        let image = Image {
+            inputs: self.inputs(),
+            ..self.image.clone()
+        };
+        let collected = collect(&Request::new(root, &image)).unwrap();
         let resolved = Resolved {
             args: &self.args,
             labels: &self.labels,
@@ -244,7 +293,7 @@ impl State {
             upstream: &self.upstream,
             base: self.base.as_ref(),
             base_image: self.base_image.as_ref(),
-            period: None,
+            period: self.period,
         };
         let inputs = IdentityInputs {
             files: collected.entries,
@@ -278,10 +327,11 @@ impl State {
         match edit.clone() {
             Edit::Flip(at, bit) => {
                 let (_, content, _) = self.file(at);
-                if !content.is_empty() {
-                    let bit = bit.index(content.len() * 8);
-                    content[bit / 8] ^= 1 << (bit % 8);
+                if content.is_empty() {
+                    content.push(0);
                 }
+                let bit = bit.index(content.len() * 8);
+                content[bit / 8] ^= 1 << (bit % 8);
             }
             Edit::Append(at, byte) => self.file(at).1.push(byte),
             Edit::Cut(at) => drop(self.file(at).1.pop()),
@@ -385,40 +435,54 @@ fn folder() -> tempfile::TempDir {
 /// Edits in one case, each of which is a change or none.
 const EDITS: usize = 100;
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+/// So many changes of what is built are looked at, those not counted that change nothing.
+const CHANGES: usize = 10_000;
 
-    #[test]
-    fn identities_differ_where_what_is_built_does(edits in prop::collection::vec(edit(), EDITS)) {
-        let mut place = folder();
-        let mut state = State::new();
-        write(place.path(), &BTreeMap::new(), &state.tree);
-        let mut seen: HashMap<String, Identity> = HashMap::new();
-        let mut keys: HashMap<Identity, String> = HashMap::new();
-        for edit in &edits {
-            let before = state.clone();
-            state.apply(edit, place.path());
-            if let Edit::Clone(reversed) = edit {
-                // A clone: other inodes, other times, another order in its folders, another place.
-                let clone = folder();
-                let mut nodes: Vec<_> = state.tree.iter().collect();
-                if *reversed {
-                    nodes.reverse();
+#[test]
+fn identities_differ_where_what_is_built_does() {
+    let changes = Cell::new(0);
+    while changes.get() < CHANGES {
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(10));
+        let outcome = runner.run(&prop::collection::vec(edit(), EDITS), |edits| {
+            let mut place = folder();
+            let mut state = State::new();
+            write(place.path(), &BTreeMap::new(), &state.tree);
+            let mut seen: HashMap<String, Identity> = HashMap::new();
+            let mut keys: HashMap<Identity, String> = HashMap::new();
+            for edit in &edits {
+                let before = state.clone();
+                state.apply(edit, place.path());
+                if let Edit::Clone(reversed) = edit {
+                    // A clone: other inodes, other times, another order in its folders, another place.
+                    let clone = folder();
+                    let mut nodes: Vec<_> = state.tree.iter().collect();
+                    if *reversed {
+                        nodes.reverse();
+                    }
+                    for (path, node) in nodes {
+                        create(&clone.path().join(path), node);
+                    }
+                    place = clone;
+                } else {
+                    write(place.path(), &before.tree, &state.tree);
                 }
-                for (path, node) in nodes {
-                    create(&clone.path().join(path), node);
-                }
-                place = clone;
-            } else {
-                write(place.path(), &before.tree, &state.tree);
+                let identity = state.identity(Utf8Path::from_path(place.path()).unwrap());
+                let key = state.key();
+                changes.set(changes.get() + usize::from(key != before.key()));
+                let known = *seen.entry(key.clone()).or_insert(identity);
+                prop_assert_eq!(
+                    known,
+                    identity,
+                    "the same state has another identity after {:?}: {}",
+                    edit,
+                    key
+                );
+                let other = keys.entry(identity).or_insert_with(|| key.clone());
+                prop_assert_eq!(&*other, &key, "two states have one identity after {:?}", edit);
             }
-            let identity = state.identity(Utf8Path::from_path(place.path()).unwrap());
-            let key = state.key();
-            let known = *seen.entry(key.clone()).or_insert(identity);
-            prop_assert_eq!(known, identity, "the same state has another identity after {:?}: {}", edit, key);
-            let other = keys.entry(identity).or_insert_with(|| key.clone());
-            prop_assert_eq!(&*other, &key, "two states have one identity after {:?}", edit);
-        }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
@@ -426,7 +490,10 @@ proptest! {
 #[test]
 fn every_value_counts() {
     let place = folder();
-    let state = State::new();
+    let mut state = State::new();
+    for name in ["a", "b"] {
+        state.tree.insert(name.to_owned(), Node::Folder);
+    }
     write(place.path(), &BTreeMap::new(), &state.tree);
     let root = Utf8Path::from_path(place.path()).unwrap();
     for (at, change) in VALUES.iter().enumerate() {

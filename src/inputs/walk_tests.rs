@@ -57,6 +57,7 @@ impl Tree {
                 .iter()
                 .map(|(name, path)| (name.as_str(), path.as_path()))
                 .collect(),
+            given: Vec::new(),
         })
     }
 
@@ -378,6 +379,7 @@ fn differences_are_found_again() {
         dockerfile: Utf8Path::new("./Dockerfile"),
         inputs: None,
         contexts: Vec::new(),
+        given: Vec::new(),
     };
     let before = collect(&request).unwrap().entries;
     assert!(fingerprint(&request, &before).unwrap().is_empty());

@@ -53,7 +53,7 @@ impl Shape {
         }
         fs::write(folder.join("Dockerfile"), text).unwrap();
         let file = Dockerfile::parse(text);
-        assert_eq!(unclear(&file), [], "{head}");
+        assert_eq!(unclear(&file, &[]), [], "{head}");
         let platforms = [Platform::native()];
         let scope = Scope {
             platforms: &platforms,
@@ -65,6 +65,7 @@ impl Shape {
             dockerfile: camino::Utf8Path::new("Dockerfile"),
             inputs: None,
             contexts: Vec::new(),
+            given: Vec::new(),
         };
         let listing = context_listing(&request).unwrap();
         let context = Context {
@@ -286,7 +287,7 @@ fn e2e_dockerfiles_that_float_are_told_everywhere() {
     splitbase.ok(&["release", "v1.0.1", "--strict"]);
 }
 
-/// What cannot be known has the whole context count, and is said; a secret ends it all.
+/// What no input covers ends it; what cannot be known has the whole context count, and is said; a secret ends it all.
 #[test]
 fn e2e_dockerfiles_that_cannot_be_known_have_the_whole_context_count() {
     let registry = Registry::start();
@@ -305,8 +306,21 @@ fn e2e_dockerfiles_that_cannot_be_known_have_the_whole_context_count() {
     family.write("files/besides", "two\n");
     assert_eq!(identity(), before, "it is no input");
     let text = family.read("Dockerfile.variant");
-    family.append("Dockerfile.variant", "COPY files/$ONLY_IN_THE_BASE /besides\n");
     let line = 1 + text.lines().count();
+    family.append("Dockerfile.variant", "COPY files/besides /besides\n");
+    let uncovered = format!("Dockerfile.variant:{line}: `COPY` takes `files/besides`, which no input covers");
+    for args in [&["plan", "v1.0.0"][..], &["release", "v1.0.0"]] {
+        let run = family.splitbase().run(args).expect(2);
+        run.says(&uncovered)
+            .says("hint: add `files/besides` to `inputs`, or leave `inputs` out");
+    }
+    assert_eq!(registry.writes(), []);
+
+    // The base sets it, and an `ARG` without a value leaves that as it is.
+    family.append("Dockerfile.base", "ENV ONLY_IN_THE_BASE=besides\n");
+    let from_base = "ARG ONLY_IN_THE_BASE\nCOPY files/$ONLY_IN_THE_BASE /besides\nRUN test -f /besides\n";
+    family.write("Dockerfile.variant", format!("{text}{from_base}"));
+    let line = line + 1;
     family
         .splitbase()
         .ok(&["plan", "v1.0.0"])
@@ -324,6 +338,6 @@ fn e2e_dockerfiles_that_cannot_be_known_have_the_whole_context_count() {
     let run = family.splitbase().run(&["plan", "v1.0.1"]).expect(2);
     run.says(&format!(
         "Dockerfile.variant:{}: `ARG NPM_TOKEN` looks like a secret",
-        line + 1
+        line + 2
     ));
 }

@@ -231,6 +231,7 @@ fn compare(root: &Utf8Path, context: &str, dockerfile: &str, copied: &Path) {
         dockerfile: Utf8Path::new(dockerfile),
         inputs: None,
         contexts: Vec::new(),
+        given: Vec::new(),
     };
     let told = |what: &str| {
         let read = |name: String| std::fs::read_to_string(root.join(name)).ok();

@@ -1,6 +1,6 @@
 //! What is wrong with a Dockerfile in view of what is declared for its image.
 
-use super::parse::Dockerfile;
+use super::parse::{Dockerfile, Instruction};
 use super::references::{References, Scope, declared, references};
 use super::secrets::secrets;
 use super::sources::{Context, Source, is_below, is_remote, local_words, sources};
@@ -38,6 +38,8 @@ pub struct Checks<'a> {
     pub name: &'a Utf8Path,
     /// The Dockerfile.
     pub file: &'a Dockerfile,
+    /// The name of the base's Dockerfile, whose `ONBUILD` instructions are carried out here.
+    pub base: Option<&'a Utf8Path>,
     /// Arguments, platforms, contexts, base.
     pub scope: Scope<'a>,
     /// Names of build arguments that get a resolved version, even where the version is not known yet.
@@ -77,21 +79,62 @@ pub fn check(checks: &Checks<'_>) -> Vec<Problem> {
 
 /// By line, each once.
 pub(super) fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
-    problems.sort_by(|a, b| {
-        (a.line.unwrap_or(usize::MAX), &a.message).cmp(&(b.line.unwrap_or(usize::MAX), &b.message))
-    });
+    let key = |problem: &Problem| {
+        let line = problem.line.unwrap_or(usize::MAX);
+        (line, problem.message.clone(), problem.file.clone())
+    };
+    problems.sort_by_cached_key(key);
     problems.dedup();
     problems
 }
 
 impl Checks<'_> {
-    pub(super) fn problem(&self, line: impl Into<Option<usize>>, message: String, hint: String) -> Problem {
+    pub(super) fn problem(&self, at: impl Into<At>, message: String, hint: String) -> Problem {
+        let At { line, of_base } = at.into();
+        let (file, message) = match self.base.filter(|_| of_base) {
+            Some(base) => (
+                base,
+                format!(
+                    "{message} (`ONBUILD`, which the build of `{}` carries out)",
+                    self.name
+                ),
+            ),
+            None => (self.name, message),
+        };
         Problem {
-            file: self.name.to_owned(),
-            line: line.into(),
+            file: file.to_owned(),
+            line,
             message,
             hint,
         }
+    }
+}
+
+/// Where in a Dockerfile, and whether that is the base's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    line: Option<usize>,
+    of_base: bool,
+}
+
+impl From<Option<usize>> for At {
+    fn from(line: Option<usize>) -> Self {
+        Self { line, of_base: false }
+    }
+}
+
+impl From<(usize, bool)> for At {
+    fn from((line, of_base): (usize, bool)) -> Self {
+        Self {
+            line: Some(line),
+            of_base,
+        }
+    }
+}
+
+impl From<&Instruction> for At {
+    fn from(instruction: &Instruction) -> Self {
+        (instruction.line, instruction.of_base).into()
     }
 }
 
@@ -114,7 +157,7 @@ fn floating_defaults(checks: &Checks<'_>, problems: &mut Vec<Problem>) {
                 continue;
             }
             problems.push(checks.problem(
-                instruction.line,
+                instruction,
                 format!("`ARG {name}` floats: its default is `{value}`, and nothing resolves it"),
                 format!("add `{name}` to `versions` of the image, or set `build.args.{name}`"),
             ));
@@ -123,9 +166,9 @@ fn floating_defaults(checks: &Checks<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn base_and_contexts(checks: &Checks<'_>, found: &References, problems: &mut Vec<Problem>) {
-    for (line, text) in &found.unclear {
+    for (line, of_base, text) in &found.unclear {
         problems.push(checks.problem(
-            *line,
+            (*line, *of_base),
             format!("what `{text}` refers to does not follow from the Dockerfile and its build arguments"),
             "declare the variable with an `ARG` before the first `FROM`, and see to it that it has a value: by `args`, or by a `[base]`"
                 .to_owned(),
@@ -195,7 +238,7 @@ fn one_source(checks: &Checks<'_>, source: &Source, problems: &mut Vec<Problem>)
         } else {
             format!("`{keyword}` source `{name}` is not in the build context")
         };
-        problems.push(checks.problem(source.line, message, mend));
+        problems.push(checks.problem((source.line, source.of_base), message, mend));
         return;
     }
     let Some(inputs) = checks.inputs else { return };
@@ -212,7 +255,7 @@ fn one_source(checks: &Checks<'_>, source: &Source, problems: &mut Vec<Problem>)
         let whole = !source.is_wildcard() && !name.is_empty() && is_below(path, &name);
         let add = if whole { name.as_str() } else { path };
         problems.push(checks.problem(
-            source.line,
+            (source.line, source.of_base),
             format!("`{keyword}` takes `{path}`, which no input covers: a change of it would go unseen"),
             format!("add `{add}` to `inputs`, or leave `inputs` out so that the whole context counts"),
         ));

@@ -18,8 +18,8 @@ pub fn floating(checks: &Checks<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let native = Platform::native();
     let platform = checks.scope.platforms.first().unwrap_or(&native);
-    let stages = stages(checks.file, &checks.scope, platform);
-    images(checks, &stages, &mut problems);
+    let stages = stages(checks.file, &checks.scope, Some(platform));
+    images(checks, &mut problems);
     let mut ends: Vec<Shell> = Vec::new();
     for stage in &stages {
         let handed_on = match stage.base {
@@ -43,36 +43,41 @@ struct Shell {
     other: bool,
 }
 
-fn images(checks: &Checks<'_>, stages: &[Stage<'_>], problems: &mut Vec<Problem>) {
-    for reference in references(checks.file, &checks.scope).external {
-        let reached = stages
-            .iter()
-            .rfind(|stage| stage.from.line <= reference.line)
-            .is_none_or(|stage| stage.reached);
-        if !reached || reference.is_pinned() {
-            continue;
-        }
-        let name = reference.image.rsplit('/').next().unwrap_or_default();
-        let image = &reference.image;
-        let (message, image) = match name.rsplit_once(':') {
-            None => (
-                format!("`{image}` has no tag, and so is `latest`: another version at any time"),
-                image.as_str(),
-            ),
-            Some((_, tag)) if floats(tag) => (
-                format!("`{image}` floats: another version at any time"),
-                image.rsplit_once(':').map_or(image.as_str(), |(name, _)| name),
-            ),
-            Some(_) => continue,
-        };
-        let hint = format!("name a version: `{image}:VERSION`, or a digest");
-        problems.push(checks.problem(reference.line, message, hint));
+fn images(checks: &Checks<'_>, problems: &mut Vec<Problem>) {
+    if let Some(frontend) = &checks.file.syntax {
+        let line = Some(checks.file.syntax_line);
+        problems.extend(floating_image(frontend).map(|(message, hint)| checks.problem(line, message, hint)));
     }
+    for reference in references(checks.file, &checks.scope).external {
+        let told = floating_image(&reference.image).filter(|_| reference.reached);
+        let at = (reference.line, reference.of_base);
+        problems.extend(told.map(|(message, hint)| checks.problem(at, message, hint)));
+    }
+}
+
+/// What is said of an image whose tag means something else tomorrow, and how it is mended.
+fn floating_image(image: &str) -> Option<(String, String)> {
+    if image.contains('@') {
+        return None;
+    }
+    let name = image.rsplit('/').next().unwrap_or_default();
+    let (message, image) = match name.rsplit_once(':') {
+        None => (
+            format!("`{image}` has no tag, and so is `latest`: another version at any time"),
+            image,
+        ),
+        Some((_, tag)) if floats(tag) => (
+            format!("`{image}` floats: another version at any time"),
+            image.rsplit_once(':').map_or(image, |(name, _)| name),
+        ),
+        Some(_) => return None,
+    };
+    Some((message, format!("name a version: `{image}:VERSION`, or a digest")))
 }
 
 fn of_stage(checks: &Checks<'_>, stage: &Stage<'_>, shell: &mut Shell, problems: &mut Vec<Problem>) {
     // A clone is settled by what a later command checks out.
-    let mut clones: Vec<(usize, Finding)> = Vec::new();
+    let mut clones: Vec<((usize, bool), Finding)> = Vec::new();
     for instruction in &stage.commands {
         match instruction.keyword.as_str() {
             "ENV" => {
@@ -103,9 +108,13 @@ fn of_stage(checks: &Checks<'_>, stage: &Stage<'_>, shell: &mut Shell, problems:
                     }
                     for finding in fetches(&command) {
                         if finding.is_clone {
-                            clones.push((line, finding));
+                            clones.push(((line, instruction.of_base), finding));
                         } else {
-                            problems.push(checks.problem(line, finding.message, finding.hint));
+                            problems.push(checks.problem(
+                                (line, instruction.of_base),
+                                finding.message,
+                                finding.hint,
+                            ));
                         }
                     }
                 }
@@ -114,7 +123,7 @@ fn of_stage(checks: &Checks<'_>, stage: &Stage<'_>, shell: &mut Shell, problems:
         }
     }
     let clones = clones.into_iter();
-    problems.extend(clones.map(|(line, finding)| checks.problem(line, finding.message, finding.hint)));
+    problems.extend(clones.map(|(at, finding)| checks.problem(at, finding.message, finding.hint)));
 }
 
 fn added(checks: &Checks<'_>, instruction: &Instruction, problems: &mut Vec<Problem>) {
@@ -126,13 +135,13 @@ fn added(checks: &Checks<'_>, instruction: &Instruction, problems: &mut Vec<Prob
         let is_git = !path.starts_with("http") || path.strip_suffix(".git").is_some();
         if is_git && git_url_floats(word) {
             problems.push(checks.problem(
-                instruction.line,
+                instruction,
                 format!("`ADD` takes whatever `{path}` holds at the moment"),
                 format!("name a commit: `{path}#COMMIT`"),
             ));
         } else if !is_git && floating_url(word) {
             problems.push(checks.problem(
-                instruction.line,
+                instruction,
                 format!("`ADD {path}` takes another version at any time"),
                 "name a version in the URL, and `--checksum`".to_owned(),
             ));

@@ -8,6 +8,7 @@ fn of(text: &str, scope: Scope<'_>) -> Vec<String> {
     let checks = Checks {
         name: Utf8Path::new("Dockerfile"),
         file: &Dockerfile::parse(text),
+        base: None,
         scope,
         versions: &[],
         inputs: None,
@@ -235,12 +236,36 @@ fn images_without_a_version() {
     assert_eq!(of(text, scope), [""; 0]);
 }
 
+#[test]
+fn the_frontend_floats_too() {
+    for (syntax, expected) in [
+        ("docker/dockerfile:1", None),
+        ("docker/dockerfile@sha256:00", None),
+        (
+            "docker/dockerfile",
+            Some("2: `docker/dockerfile` has no tag, and so is `latest`: another version at any time"),
+        ),
+        (
+            "docker.io/docker/dockerfile:latest",
+            Some("2: `docker.io/docker/dockerfile:latest` floats: another version at any time"),
+        ),
+    ] {
+        let text = format!("# escape=\\\n# syntax={syntax}\nFROM debian:13\n");
+        assert_eq!(
+            of(&text, Scope::default()),
+            expected.into_iter().collect::<Vec<_>>(),
+            "{syntax}"
+        );
+    }
+}
+
 /// Secrets as `check` tells them.
 fn secrets(line: &str) -> usize {
     let text = format!("FROM debian:13\n{line}\n");
     let checks = Checks {
         name: Utf8Path::new("Dockerfile"),
         file: &Dockerfile::parse(&text),
+        base: None,
         scope: Scope::default(),
         versions: &[],
         inputs: None,

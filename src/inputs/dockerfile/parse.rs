@@ -9,6 +9,8 @@ use super::words::{env_pairs, flags, quoted_words};
 pub struct Dockerfile {
     /// The image of the frontend, from `# syntax=`.
     pub syntax: Option<String>,
+    /// The line of that, from 1.
+    pub syntax_line: usize,
     /// The character that escapes: `\`, or what `# escape=` says.
     pub escape: char,
     /// Its instructions in order.
@@ -32,6 +34,8 @@ pub struct Instruction {
     pub heredocs: Vec<Heredoc>,
     /// The character that escapes.
     pub escape: char,
+    /// Whether it stands in the Dockerfile of the family's base, as an `ONBUILD`, and not in this one.
+    pub of_base: bool,
     /// At which byte of `text` which line begins.
     starts: Vec<(usize, usize)>,
 }
@@ -60,6 +64,7 @@ impl Dockerfile {
         };
         let mut file = Self {
             syntax: None,
+            syntax_line: 1,
             escape: '\\',
             instructions: Vec::new(),
             odd: Vec::new(),
@@ -118,7 +123,9 @@ impl Dockerfile {
                 "escape" => self.odd.push((number, format!("`{value}` as escape character"))),
                 "syntax" => {
                     let image = value.split(' ').next().unwrap_or(value);
-                    self.syntax.get_or_insert_with(|| image.to_owned());
+                    if self.syntax.is_none() {
+                        (self.syntax, self.syntax_line) = (Some(image.to_owned()), number);
+                    }
                 }
                 _ => {}
             }
@@ -313,6 +320,7 @@ fn instruction(whole: &str, mut starts: Vec<(usize, usize)>, escape: char) -> In
         text: text.trim_end().to_owned(),
         heredocs: Vec::new(),
         escape,
+        of_base: false,
         starts,
     }
 }

@@ -214,8 +214,22 @@ fn what_cannot_be_known_is_said_with_its_line() {
             ],
         ),
         (
-            "FROM x AS y\nARG A\nENV B=1\nFROM y\nCOPY $A $B /\nFROM scratch\nCOPY $C /",
+            "FROM x AS y\nARG A=1\nENV B=1\nFROM y\nCOPY $A $B /\nFROM scratch\nCOPY $C /",
             &[],
+        ),
+        // An `ARG` that nothing gives a value leaves what the base has set.
+        (
+            "ARG ALL=1\nARG NONE\nFROM x\nARG ALL\nARG GIVEN\nARG NONE\nARG TARGETARCH\nARG TARGETSTAGE\nCOPY $ALL $GIVEN $TARGETARCH /\n\
+             COPY $NONE /\nCOPY $TARGETSTAGE /",
+            &[
+                "10: `$NONE` in `$NONE`, which only the base could have set",
+                "11: `$TARGETSTAGE` in `$TARGETSTAGE`, which only the base could have set",
+            ],
+        ),
+        // Of a stage that hangs on the platform nothing is known, wherever this runs.
+        (
+            "FROM x AS y-amd64\nENV A=1\nFROM x AS y-arm64\nENV A=1\nFROM y-$TARGETARCH\nCOPY $A /",
+            &["6: `$A` in `$A`, which only the base could have set"],
         ),
         (
             "FROM x\nRUN --mount=source=$D,target=/x y",
@@ -226,7 +240,7 @@ fn what_cannot_be_known_is_said_with_its_line() {
             &[],
         ),
     ] {
-        let found: Vec<String> = unclear(&Dockerfile::parse(text))
+        let found: Vec<String> = unclear(&Dockerfile::parse(text), &["GIVEN"])
             .iter()
             .map(|(line, what)| format!("{line}: {what}"))
             .collect();
@@ -251,10 +265,11 @@ fn any_text_is_read_in_time_proportional_to_it() {
     let started = std::time::Instant::now();
     for text in &texts {
         let file = Dockerfile::parse(text);
-        let _ = unclear(&file);
+        let _ = unclear(&file, &[]);
         let checks = Checks {
             name: camino::Utf8Path::new("Dockerfile"),
             file: &file,
+            base: None,
             scope: Scope::default(),
             versions: &[],
             inputs: None,

@@ -2,7 +2,7 @@
 
 use super::expand::{Variables, expand_with};
 use super::parse::{Dockerfile, Instruction};
-use super::stages::{mounts, stage_name};
+use super::stages::{Stage, mounts, stage_name, stages};
 use crate::domain::Platform;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -46,6 +46,12 @@ pub struct Reference {
     pub image: String,
     /// Line of the instruction, from 1.
     pub line: usize,
+    /// Whether that is a line of the base's Dockerfile: of an `ONBUILD` that is carried out here.
+    #[serde(default)]
+    pub of_base: bool,
+    /// Whether the build of the target carries it out.
+    #[serde(default)]
+    pub reached: bool,
     /// Where it stands.
     pub role: Role,
     /// Whether `FROM --platform=` asks for a platform of its own: that of the machine that builds, mostly.
@@ -70,8 +76,8 @@ pub struct References {
     pub base: BTreeSet<usize>,
     /// Named contexts that something refers to, as configured.
     pub contexts: BTreeSet<String>,
-    /// References that do not follow from the file and its arguments: line and text.
-    pub unclear: BTreeSet<(usize, String)>,
+    /// References that do not follow from the file and its arguments: line, whether that is one of the base's Dockerfile, and text.
+    pub unclear: BTreeSet<(usize, bool, String)>,
     /// References that wait for the value of an argument, as written: what they name is not known yet.
     pub open: BTreeSet<String>,
     /// Whether an `ARG` before the first `FROM` declares the base's build argument.
@@ -92,8 +98,9 @@ pub fn references(file: &Dockerfile, scope: &Scope<'_>) -> References {
         Finder {
             file,
             scope,
-            globals: globals(file, scope, platform),
+            globals: globals(file, scope, Some(platform)),
             open: open_globals(file, scope),
+            all: stages(file, scope, Some(platform)),
             stages: Vec::new(),
             found: &mut found,
         }
@@ -123,10 +130,14 @@ fn before_first_from(file: &Dockerfile) -> impl Iterator<Item = &Instruction> {
     before.filter(|instruction| instruction.keyword == "ARG")
 }
 
-/// The arguments that `FROM` sees: those of the platform, and those declared before the first `FROM`.
-pub(super) fn globals(file: &Dockerfile, scope: &Scope<'_>, platform: &Platform) -> Variables {
+/// The arguments that `FROM` sees: those of the platform, if there is one, and those declared before the first `FROM`.
+pub(super) fn globals(file: &Dockerfile, scope: &Scope<'_>, platform: Option<&Platform>) -> Variables {
     let mut globals = Variables::new();
-    for (side, platform) in [("TARGET", platform), ("BUILD", &Platform::native())] {
+    let native = Platform::native();
+    for (side, platform) in platform
+        .into_iter()
+        .flat_map(|target| [("TARGET", target), ("BUILD", &native)])
+    {
         globals.insert(format!("{side}PLATFORM"), platform.to_string());
         globals.insert(format!("{side}OS"), platform.os().to_owned());
         globals.insert(format!("{side}ARCH"), platform.architecture().to_owned());
@@ -203,6 +214,8 @@ struct Finder<'a> {
     scope: &'a Scope<'a>,
     globals: Variables,
     open: BTreeSet<String>,
+    /// All stages, and of those that were come to, the names.
+    all: Vec<Stage<'a>>,
     stages: Vec<Option<String>>,
     found: &'a mut References,
 }
@@ -211,22 +224,36 @@ impl Finder<'_> {
     fn run(mut self) {
         let file = self.file;
         for instruction in &file.instructions {
-            match instruction.keyword.as_str() {
-                "FROM" => self.from(instruction),
-                "COPY" => {
-                    if let Some(name) = instruction.flag("from") {
-                        self.refer(instruction.line, name, Role::Copy, false);
-                    }
+            if instruction.keyword == "FROM" {
+                self.from(instruction);
+                // What the stage's base has it do comes before what it does itself.
+                let stage = self.stages.len().checked_sub(1).and_then(|at| self.all.get(at));
+                let inherited = stage.map_or(0, |stage| stage.inherited);
+                let triggers = stage.map(|stage| stage.commands.clone()).unwrap_or_default();
+                for trigger in triggers.iter().take(inherited) {
+                    self.command(trigger);
                 }
-                "RUN" => {
-                    for mount in mounts(instruction) {
-                        if let Some(name) = mount.get("from").filter(|name| !name.is_empty()) {
-                            self.refer(instruction.line, name, Role::Mount, false);
-                        }
-                    }
-                }
-                _ => {}
+            } else {
+                self.command(instruction);
             }
+        }
+    }
+
+    fn command(&mut self, instruction: &Instruction) {
+        match instruction.keyword.as_str() {
+            "COPY" => {
+                if let Some(name) = instruction.flag("from") {
+                    self.refer(instruction, name, Role::Copy, false);
+                }
+            }
+            "RUN" => {
+                for mount in mounts(instruction) {
+                    if let Some(name) = mount.get("from").filter(|name| !name.is_empty()) {
+                        self.refer(instruction, name, Role::Mount, false);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 
@@ -238,12 +265,18 @@ impl Finder<'_> {
         if let (Some(word), false) = (words.first(), replaced) {
             let asked = instruction.flag("platform");
             let other = asked.is_some_and(|platform| !platform.contains("TARGETPLATFORM"));
-            self.refer(instruction.line, word, Role::From, other);
+            self.refer(instruction, word, Role::From, other);
         }
         self.stages.push(name);
     }
 
-    fn refer(&mut self, line: usize, word: &str, role: Role, other_platform: bool) {
+    fn refer(&mut self, instruction: &Instruction, word: &str, role: Role, other_platform: bool) {
+        let line = instruction.line;
+        // The stage of a `FROM` is the next one.
+        let stage = self.stages.len().checked_sub(usize::from(role != Role::From));
+        let reached = stage
+            .and_then(|stage| self.all.get(stage))
+            .is_none_or(|stage| stage.reached);
         let (is_base, waits) = (Cell::new(false), Cell::new(false));
         let expanded = expand_with(word, self.file.escape, &|name| {
             is_base.set(is_base.get() || self.scope.base_arg == Some(name));
@@ -259,7 +292,9 @@ impl Finder<'_> {
             return;
         }
         let Some(image) = expanded.filter(|image| !image.is_empty()) else {
-            self.found.unclear.insert((line, word.to_owned()));
+            self.found
+                .unclear
+                .insert((line, instruction.of_base, word.to_owned()));
             return;
         };
         let is_stage = self
@@ -278,6 +313,8 @@ impl Finder<'_> {
         self.found.external.insert(Reference {
             image,
             line,
+            of_base: instruction.of_base,
+            reached,
             role,
             other_platform,
         });

@@ -16,7 +16,7 @@ fn is_secret(name: &str) -> bool {
 pub(super) fn secrets(checks: &Checks<'_>, problems: &mut Vec<Problem>) {
     let native = Platform::native();
     let platform = checks.scope.platforms.first().unwrap_or(&native);
-    let stages = stages(checks.file, &checks.scope, platform);
+    let stages = stages(checks.file, &checks.scope, Some(platform));
     let reached = stages.iter().filter(|stage| stage.reached);
     let before = checks
         .file
@@ -58,10 +58,10 @@ pub(super) fn secrets(checks: &Checks<'_>, problems: &mut Vec<Problem>) {
             } else {
                 continue;
             };
-            if told.insert((instruction.line, message.clone())) {
+            if told.insert((instruction.of_base, instruction.line, message.clone())) {
                 let id = name.to_ascii_lowercase();
                 problems.push(checks.problem(
-                    instruction.line,
+                    instruction,
                     message,
                     format!(
                         "use `[build] secrets = [{{ id = \"{id}\", env = \"{name}\" }}]` and `RUN --mount=type=secret,id={id}`"

@@ -26,6 +26,8 @@ pub struct Context<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Source {
     pub(super) line: usize,
+    /// Whether that is a line of the base's Dockerfile.
+    pub(super) of_base: bool,
     /// `COPY`, `ADD` or `RUN`.
     pub(super) keyword: String,
     /// From the context's top, without `/` at either end; empty for all of it.
@@ -63,8 +65,8 @@ pub(super) fn sources(file: &Dockerfile, scope: &Scope<'_>) -> BTreeSet<Source> 
 }
 
 fn of_platform(file: &Dockerfile, scope: &Scope<'_>, platform: &Platform, found: &mut BTreeSet<Source>) {
-    let globals = globals(file, scope, platform);
-    let stages = stages(file, scope, platform);
+    let globals = globals(file, scope, Some(platform));
+    let stages = stages(file, scope, Some(platform));
     let mut ends: Vec<Environment> = Vec::new();
     for stage in &stages {
         let handed_on = match stage.base {
@@ -136,6 +138,7 @@ impl Environment {
     fn sources(&self, instruction: &Instruction, found: &mut BTreeSet<Source>) {
         let source = |path: String, parents, mount| Source {
             line: instruction.line,
+            of_base: instruction.of_base,
             keyword: instruction.keyword.clone(),
             path,
             parents,

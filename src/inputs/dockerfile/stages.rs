@@ -15,14 +15,23 @@ pub fn triggers(file: &Dockerfile, target: Option<&str>) -> Vec<Instruction> {
         target,
         ..Scope::default()
     };
-    let stages = stages(file, &scope, &Platform::native());
+    let stages = stages(file, &scope, None);
     let named = |name: &&str| {
-        let name = name.to_lowercase();
-        stages.iter().rfind(|stage| stage.name.as_ref() == Some(&name))
+        let lower = name.to_lowercase();
+        let number = || name.parse().ok().and_then(|at: usize| stages.get(at));
+        let same = |stage: &&Stage<'_>| stage.name.as_ref() == Some(&lower);
+        stages.iter().rfind(same).or_else(number)
     };
     let stage = target.as_ref().and_then(named).or(stages.last());
     let triggers = stage.map(Stage::triggers).unwrap_or_default();
-    triggers.into_iter().map(Cow::into_owned).collect()
+    triggers
+        .into_iter()
+        .map(|trigger| {
+            let mut trigger = trigger.into_owned();
+            trigger.of_base = true;
+            trigger
+        })
+        .collect()
 }
 
 /// What a stage is built on.
@@ -39,17 +48,22 @@ pub(super) enum Base {
 /// One stage.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
-    pub(super) from: &'a Instruction,
     pub(super) name: Option<String>,
     pub(super) base: Base,
     /// What it carries out: the triggers of its base, and then its own instructions.
     pub(super) commands: Vec<Cow<'a, Instruction>>,
+    /// How many of them are triggers of its base.
+    pub(super) inherited: usize,
     /// Whether the build of the target carries it out.
     pub(super) reached: bool,
 }
 
-/// The stages, in order, as they are for one platform.
-pub(super) fn stages<'a>(file: &'a Dockerfile, scope: &Scope<'a>, platform: &Platform) -> Vec<Stage<'a>> {
+/// The stages, in order, as they are for one platform; with none, whatever names a platform has no value.
+pub(super) fn stages<'a>(
+    file: &'a Dockerfile,
+    scope: &Scope<'a>,
+    platform: Option<&Platform>,
+) -> Vec<Stage<'a>> {
     let globals = globals(file, scope, platform);
     let mut found: Vec<Stage<'a>> = Vec::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
@@ -73,9 +87,9 @@ pub(super) fn stages<'a>(file: &'a Dockerfile, scope: &Scope<'a>, platform: &Pla
             };
             names.extend(name.clone().map(|name| (name, found.len())));
             found.push(Stage {
-                from: instruction,
                 name,
                 base,
+                inherited: triggers.len(),
                 commands: triggers,
                 reached: false,
             });

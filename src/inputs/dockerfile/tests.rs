@@ -124,7 +124,7 @@ fn references_to_images_from_outside() {
     );
     assert_eq!(
         found.unclear.iter().cloned().collect::<Vec<_>>(),
-        [(17, "$NOWHERE".to_owned())]
+        [(17, false, "$NOWHERE".to_owned())]
     );
     assert!(found.declares_base);
 }
@@ -202,6 +202,7 @@ fn problems(text: &str, inputs: Option<&[&str]>, scope: Scope<'_>) -> Vec<String
     let checks = Checks {
         name: Utf8Path::new("Dockerfile"),
         file: &Dockerfile::parse(text),
+        base: Some(Utf8Path::new("Dockerfile.base")),
         scope,
         versions: &["KNOWN_VERSION".to_owned()],
         inputs: inputs.as_deref(),
@@ -341,5 +342,80 @@ fn contexts_and_base_that_nothing_uses() {
             scope
         ),
         [""; 0]
+    );
+}
+
+/// Of the `ONBUILD` instructions of a stage and of the base, all that they name and take is that of the image which carries them out.
+#[test]
+fn triggers_name_images_too() {
+    let external = |text: &str, scope: &Scope<'_>| -> Vec<(String, usize, bool, bool)> {
+        let found = references(&Dockerfile::parse(text), scope).external.into_iter();
+        found
+            .map(|found| (found.image, found.line, found.of_base, found.reached))
+            .collect()
+    };
+    let triggers = "ONBUILD COPY --from=tool:1 / /\nONBUILD RUN --mount=from=data:2,target=/x true\n";
+    let own = format!("FROM scratch AS a\n{triggers}");
+    assert_eq!(
+        external(&own, &Scope::default()),
+        [],
+        "nothing is built on it here"
+    );
+    let at = |image: &str, line, of_base, reached| (image.to_owned(), line, of_base, reached);
+    assert_eq!(
+        external(&format!("{own}FROM a\n"), &Scope::default()),
+        [at("data:2", 3, false, true), at("tool:1", 2, false, true)]
+    );
+    assert_eq!(
+        external(&format!("{own}FROM a AS b\nFROM scratch\n"), &Scope::default()),
+        [at("data:2", 3, false, false), at("tool:1", 2, false, false)],
+        "named, but not carried out"
+    );
+    let base = Dockerfile::parse(&format!(
+        "FROM scratch\n{triggers}ONBUILD COPY --from=assets / /\n"
+    ));
+    let found = crate::inputs::dockerfile::triggers(&base, None);
+    let scope = Scope {
+        base_arg: Some("BASE_IMAGE"),
+        contexts: &["assets"],
+        triggers: &found,
+        ..Scope::default()
+    };
+    let variant = "ARG BASE_IMAGE\nFROM scratch AS data\nFROM $BASE_IMAGE\n";
+    assert_eq!(
+        external(variant, &scope),
+        [at("data:2", 3, true, true), at("tool:1", 2, true, true)]
+    );
+    assert_eq!(problems(variant, None, scope), [""; 0], "and the context is used");
+}
+
+#[test]
+fn problems_of_triggers_name_the_bases_dockerfile() {
+    let base = Dockerfile::parse(
+        "FROM scratch\nONBUILD COPY app /\nONBUILD ARG DB_PASSWORD\nONBUILD COPY --from=$TOOL / /\n",
+    );
+    let found = crate::inputs::dockerfile::triggers(&base, None);
+    let scope = Scope {
+        base_arg: Some("BASE_IMAGE"),
+        triggers: &found,
+        ..Scope::default()
+    };
+    let text = "ARG BASE_IMAGE\nFROM $BASE_IMAGE\nCOPY rootfs /\n";
+    let carried = "(`ONBUILD`, which the build of `Dockerfile` carries out)";
+    assert_eq!(
+        problems(text, Some(&["run.sh"]), scope),
+        [
+            format!(
+                "Dockerfile.base:2: `COPY` takes `app/main.rs`, which no input covers: a change of it would go unseen {carried}"
+            ),
+            format!(
+                "Dockerfile.base:3: `ARG DB_PASSWORD` looks like a secret, and can be read in the image {carried}"
+            ),
+            "Dockerfile:3: `COPY` takes `rootfs/etc/motd`, which no input covers: a change of it would go unseen"
+                .to_owned(),
+            format!(
+                "Dockerfile.base:4: what `$TOOL` refers to does not follow from the Dockerfile and its build arguments {carried}"
+            ),
+        ]
     );
 }

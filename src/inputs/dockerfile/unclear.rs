@@ -1,12 +1,11 @@
 //! What a reader of a Dockerfile cannot know. Where there is any of it, the whole context counts for the image, so that its identity is safe.
-//! It follows from the text alone, never from arguments: the same files always count.
+//! It follows from the text and the names of the arguments, never from their values or from a platform: the same files always count.
 
 use super::expand::expand_with;
 use super::parse::{Dockerfile, Instruction};
-use super::references::{Scope, declared};
+use super::references::{Scope, declared, globals};
 use super::sources::local_words;
 use super::stages::{Base, mounts, stages};
-use crate::domain::Platform;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -48,15 +47,17 @@ const FLAGS: [(&str, &[&str]); 4] = [
     ("FROM", &["platform"]),
     ("RUN", &["device", "mount", "network", "security"]),
 ];
+/// What BuildKit tells of a platform: behind `TARGET` and `BUILD`.
+const PLATFORM: [&str; 4] = ["PLATFORM", "OS", "ARCH", "VARIANT"];
 const MOUNTS: [&str; 5] = ["bind", "cache", "secret", "ssh", "tmpfs"];
 
-/// What cannot be known of a Dockerfile: lines, from 1, and what is there; sorted.
+/// What cannot be known of a Dockerfile: lines, from 1, and what is there; sorted. `given` are the names of the arguments that its build gets.
 #[must_use]
-pub fn unclear(file: &Dockerfile) -> Vec<(usize, String)> {
+pub fn unclear(file: &Dockerfile, given: &[&str]) -> Vec<(usize, String)> {
     let mut found: BTreeSet<(usize, String)> = file.odd.iter().cloned().collect();
     if let Some(syntax) = file.syntax.as_deref().filter(|syntax| !is_dockers(syntax)) {
         found.insert((
-            1,
+            file.syntax_line,
             format!("the frontend `{syntax}`, which may read it in its own way"),
         ));
     }
@@ -64,7 +65,7 @@ pub fn unclear(file: &Dockerfile) -> Vec<(usize, String)> {
         let trigger = instruction.trigger();
         one(trigger.as_ref().unwrap_or(instruction), &mut found);
     }
-    variables(file, &mut found);
+    variables(file, given, &mut found);
     found.into_iter().collect()
 }
 
@@ -102,11 +103,18 @@ fn one(instruction: &Instruction, found: &mut BTreeSet<(usize, String)>) {
 }
 
 /// Variables in sources that only an image from elsewhere could have set.
-fn variables(file: &Dockerfile, found: &mut BTreeSet<(usize, String)>) {
-    let platform = Platform::native();
+fn variables(file: &Dockerfile, given: &[&str], found: &mut BTreeSet<(usize, String)>) {
     let scope = Scope::default();
+    let globals = globals(file, &scope, None);
+    // An `ARG` without any value leaves what the base may have set.
+    let valued = |name: &str| {
+        let of_platform = name.strip_prefix("TARGET").or_else(|| name.strip_prefix("BUILD"));
+        of_platform.is_some_and(|part| PLATFORM.contains(&part))
+            || globals.contains_key(name)
+            || given.contains(&name)
+    };
     let mut names: Vec<(BTreeSet<String>, bool)> = Vec::new();
-    for stage in stages(file, &scope, &platform) {
+    for stage in stages(file, &scope, None) {
         let handed_on = match stage.base {
             Base::Stage(at) => names.get(at).cloned(),
             _ => None,
@@ -115,7 +123,10 @@ fn variables(file: &Dockerfile, found: &mut BTreeSet<(usize, String)>) {
             handed_on.unwrap_or_else(|| (BTreeSet::new(), stage.base != Base::Scratch));
         for command in &stage.commands {
             match command.keyword.as_str() {
-                "ARG" => known.extend(command.words().iter().map(|word| declared(word).0.to_owned())),
+                "ARG" => known.extend(command.words().iter().filter_map(|word| {
+                    let (name, default) = declared(word);
+                    (default.is_some() || valued(name)).then(|| name.to_owned())
+                })),
                 "ENV" => known.extend(command.pairs().into_iter().map(|(name, _)| name)),
                 _ => {}
             }
