@@ -39,9 +39,13 @@ pub(super) struct Inner {
     pub(super) standing: BTreeSet<PublicTag>,
     /// Identity tags of platform images that this run built or took over, and what it found or put there.
     pub(super) tagged: BTreeMap<Tag, Digest>,
+    /// The release tags that this run wrote, or was about to.
+    pub(super) written: Vec<Moved>,
+    /// Whether one of them is where somebody else put it.
+    pub(super) tag_lost: bool,
     /// The aliases that this run moved, or was about to.
     pub(super) moved: Vec<Moved>,
-    /// Whether somebody else moved an alias in the same moment.
+    /// Whether somebody else moved an alias, or published, in the same moment.
     pub(super) foreign: bool,
     /// Whether the aliases that this run moved were put back.
     pub(super) withdrawn: bool,

@@ -498,6 +498,18 @@ fn e2e_copy_to_mirrors_follows_a_release() {
     assert_eq!(mirror.tags(THERE)["latest"], mirror.tags(THERE)["v1.1.0"]);
     family.splitbase().ok(&["promote", "v1.2.0", "--yes"]);
     assert_eq!(mirror.tags(THERE)["latest"], mirror.tags(THERE)["v1.2.0"]);
+    // A rollback is no release: the mirror is not even asked, and has one of its own.
+    mirror.requests();
+    let rolled = family.splitbase().ok(&["rollback", "--yes"]);
+    let own = ["rollback", "v1.2.0", "--repository", &there];
+    rolled.says(&format!("`splitbase {}` moves them back", own.join(" ")));
+    assert_eq!(mirror.requests(), []);
+    assert_eq!(
+        family.digest(&registry, "latest"),
+        family.digest(&registry, "v1.1.0")
+    );
+    family.splitbase().ok(&[&own[..], &["--yes"]].concat());
+    assert_eq!(mirror.tags(THERE)["latest"], mirror.tags(THERE)["v1.1.0"]);
     // Who sends the family elsewhere sends nothing to its mirrors, and a folder is a folder.
     mirror.requests();
     family.splitbase().ok(&["release", "v1.2.0", "--to", "oci:out"]);

@@ -30,6 +30,10 @@ pub(in super::super) async fn record<E: Effects>(
             run.effects.pause(began.elapsed()).await;
             tokio::try_join!(super::claim::hold(run), super::claim::whole(run))?;
         }
+        RecordState::NotPromoted => {
+            super::again::tags_stand(run).await?;
+            write(run, step.state, Ended::Well, Newest::Anyhow).await?;
+        }
         RecordState::Done => {
             super::publish::settled(run).await?;
             write(run, step.state, Ended::Well, Newest::Anyhow).await?;
@@ -136,10 +140,19 @@ async fn theirs<E: Effects>(run: &Run<E>, ours: Digest) -> Result<Option<Record>
 /// The last word of a run that published something and not all: where somebody else moved an alias in the same moment, those that this run moved are put back, and
 /// the release waits to be promoted; else the record says that this run has ended, so that the next one need not wait for it.
 pub(in super::super) async fn cut_off<E: Effects>(run: &Run<E>) {
-    let foreign = run.state.lock().foreign;
+    let (foreign, tag_lost) = {
+        let inner = run.state.lock();
+        (inner.foreign, inner.tag_lost)
+    };
     if foreign && super::withdraw::withdraw(run).await.is_ok() {
         run.state.lock().withdrawn = true;
-        let _ = end(run, RecordState::NotPromoted).await;
+        // Nothing can be promoted that does not stand.
+        let state = if tag_lost {
+            RecordState::Publishing
+        } else {
+            RecordState::NotPromoted
+        };
+        let _ = end(run, state).await;
         return;
     }
     let _ = tokio::time::timeout(LAST_WORD, end(run, RecordState::Publishing)).await;
@@ -147,6 +160,14 @@ pub(in super::super) async fn cut_off<E: Effects>(run: &Run<E>) {
 
 async fn end<E: Effects>(run: &Run<E>, state: RecordState) -> Result<(), StepFailure> {
     let recorded = run.state.lock().recorded;
+    if let (Some(ours), Some(version)) = (recorded, &run.plan.version) {
+        let tag = run.plan.mark.record(version);
+        let there = super::publish::current(run, run.plan.work(), &tag).await?;
+        // Another run of this release has written its own: what becomes of the release is its matter.
+        if there.is_some() && there != Some(ours) {
+            return Ok(());
+        }
+    }
     let theirs = match recorded {
         Some(ours) => theirs(run, ours).await?,
         None => None,
@@ -313,10 +334,40 @@ fn decide<E>(run: &Run<E>, record: &mut Record, indexes: &Indexes) {
             _ => {}
         }
     }
+    in_place(run, record);
     if attempt.tags.is_empty() && attempt.aliases.is_empty() {
         attempt.goal = goal.unwrap_or(attempt.goal);
     }
     record.attempt = Some(attempt);
+}
+
+/// An alias that is where it should be already stands for this release from now on. Which one it stood for is kept, so that a rollback can say so again.
+fn in_place<E>(run: &Run<E>, record: &mut Record) {
+    for (alias, point) in &run.plan.points {
+        let at = Some(point.digest);
+        let known = record
+            .aliases
+            .iter()
+            .any(|moved| moved.alias == *alias && moved.new == at);
+        if point.version != record.version || known {
+            continue;
+        }
+        let before = record
+            .points
+            .get(alias)
+            .filter(|before| Some(before.digest) == at);
+        let from = before.map(|before| before.version.clone());
+        if from.as_ref() == Some(&record.version) {
+            continue;
+        }
+        record.aliases.retain(|moved| moved.alias != *alias);
+        record.aliases.push(RecordAlias {
+            alias: alias.clone(),
+            old: at,
+            from,
+            new: at,
+        });
+    }
 }
 
 /// One move in place of an earlier one of the same tag.
