@@ -4,6 +4,7 @@
 //! steps, and under the same rules, as any release: record, release tags, aliases, record.
 
 use super::args::PromoteArgs;
+use super::confirm;
 use super::failure::Failure;
 use super::plan as plan_command;
 use super::session::Session;
@@ -45,6 +46,8 @@ pub(super) struct Wanted<'a> {
     /// Where it goes.
     pub(super) into: &'a Destination,
     pub(super) adopt: bool,
+    pub(super) allow_older: bool,
+    pub(super) force: bool,
     /// Whether aliases move only if they did where the release is.
     pub(super) mirrors: bool,
 }
@@ -61,13 +64,17 @@ pub(super) async fn run(
         source: &session.asked_target(),
         into,
         adopt: args.adopt,
+        allow_older: args.allow_older,
+        force: args.force,
         mirrors: false,
     };
     let copy = Copy::plan(session, &family, &wanted).await?;
-    if !args.yes {
+    if copy.plan.steps.is_empty() && !args.yes {
         plan_command::show_plan(session, &copy.plan, None)?;
-        session.note("nothing was copied: `--yes` does it");
         return Ok(ExitCode::Done);
+    }
+    if !confirm::agreed(session, &copy.plan, args.yes).await? {
+        return Ok(confirm::SHOWN);
     }
     let carried = copy.bring(session).await?;
     session.note(&said(&carried, into));
@@ -182,6 +189,8 @@ async fn plan_there(
     let options = Options {
         target,
         adopt: wanted.adopt,
+        allow_older: wanted.allow_older,
+        force: wanted.force,
         no_promote: wanted.mirrors && not_promoted,
         ..Options::default()
     };

@@ -69,6 +69,8 @@ async fn one(
         source: &crate::domain::TargetRef::Registry,
         into: &into,
         adopt: false,
+        allow_older: false,
+        force: false,
         mirrors: true,
     };
     let copy = Copy::plan(session, family, &wanted).await?;

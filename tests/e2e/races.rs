@@ -123,7 +123,7 @@ fn race(versions: [&str; 2], part: &'static str) {
         assert!(other == versions[at] || !tags.contains_key(other), "{tags:#?}");
     }
     families[0].splitbase().ok(&["release", "v1.9.0"]);
-    assert_eq!(owner(&registry, &sources), Some(0));
+    assert_eq!(self::owner(&registry, &sources), Some(0));
 }
 
 /// Both have looked, and none has written, when they are let go on.
@@ -161,7 +161,7 @@ fn stalled(versions: [&'static str; 2], meet: Meet) {
         Proxy::start(registry.address(), move |request| {
             let puts = |tag: &str| request.puts(tag) && request.path.ends_with(&format!("/{tag}"));
             if !armed.load(Ordering::SeqCst) || !request.is_ours() {
-            } else if at == 1 && puts("_release") {
+            } else if at == 1 && puts(&format!("_release-{}", versions[at])) {
                 wait(&arrived[0], 10);
             } else if match meet {
                 Meet::ReleaseTag => puts(versions[at]),

@@ -211,11 +211,14 @@ async fn check_tag<E: Effects>(run: &Run<E>, step: &TagStep) -> Result<(), StepF
     match found {
         Some(found) if Some(found) != target && Some(found) != step.replaces => {
             let message = format!(
-                "release tag `{}` stands at {found} since the plan was made",
-                step.tag
+                "release tag `{}` stands at {found} since the plan was made, and {} is at {}",
+                step.tag,
+                step.image,
+                shown(target)
             );
             Err(StepFailure::new(ExitCode::Refused, message)
-                .hint("release tags are written once: give this release a new version"))
+                .hint("release tags are written once: give this release a new version")
+                .hint("`--force` overwrites the tag; who has pulled it will not notice"))
         }
         _ => Ok(()),
     }
