@@ -406,7 +406,12 @@ fn what_nothing_needs_goes() {
 fn a_release_that_an_alias_was_moved_to_by_hand_stays() {
     let (family, mut world) = daily(5, Deletes::Tags);
     for recorded in &mut world.facts.records {
-        for (image, alias) in recorded.record.images.iter_mut().zip(["base-latest", "latest", "latest-omos"]) {
+        for (image, alias) in recorded
+            .record
+            .images
+            .iter_mut()
+            .zip(["base-latest", "latest", "latest-omos"])
+        {
             image.aliases = vec![tag(alias).into()];
         }
     }
