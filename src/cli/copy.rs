@@ -45,9 +45,8 @@ pub(super) struct Wanted<'a> {
     pub(super) source: &'a TargetRef,
     /// Where it goes.
     pub(super) into: &'a Destination,
-    pub(super) adopt: bool,
-    pub(super) allow_older: bool,
-    pub(super) force: bool,
+    /// Which rules it may pass over.
+    pub(super) may: Options,
     /// Whether aliases move only if they did where the release is.
     pub(super) mirrors: bool,
 }
@@ -63,9 +62,12 @@ pub(super) async fn run(
         version: &args.version,
         source: &session.asked_target(),
         into,
-        adopt: args.adopt,
-        allow_older: args.allow_older,
-        force: args.force,
+        may: Options {
+            adopt: args.adopt,
+            allow_older: args.allow_older,
+            force: args.force,
+            ..Options::default()
+        },
         mirrors: false,
     };
     let copy = Copy::plan(session, &family, &wanted).await?;
@@ -188,11 +190,8 @@ async fn plan_there(
     let not_promoted = record.state == crate::record::RecordState::NotPromoted;
     let options = Options {
         target,
-        adopt: wanted.adopt,
-        allow_older: wanted.allow_older,
-        force: wanted.force,
         no_promote: wanted.mirrors && not_promoted,
-        ..Options::default()
+        ..wanted.may.clone()
     };
     let record = plan::record_in(there, record)?;
     let facts = gather::gather_copy(there, &record, place).await?;

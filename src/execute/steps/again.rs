@@ -4,6 +4,7 @@
 use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::Run;
+use super::super::state::Foreign;
 use super::claim;
 use super::publish::{Moved, PAUSE, SETTLE, check_aliases, check_tags, current, noticed, place, shown};
 use crate::domain::ExitCode;
@@ -55,12 +56,13 @@ async fn stands<E: Effects>(run: &Run<E>, tag: &Moved) -> Result<(), StepFailure
     loop {
         let there = current(run, &tag.repository, tag.tag.tag()).await?;
         if there == Some(tag.to) {
+            run.state.lock().standing.insert(tag.tag.clone());
             return Ok(());
         }
         // What reads as it was before may be stale.
         let stale = there == tag.from && !left.is_zero();
         if !stale && put_again {
-            run.state.lock().tag_lost = true;
+            run.state.lock().foreign = Some(Foreign::ReleaseTag);
             let message = format!(
                 "release tag `{}` was written at {}, and is at {}: somebody else wrote it in the same moment",
                 tag.tag,

@@ -3,6 +3,7 @@
 use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
+use super::super::state::Foreign;
 use super::again::{before_aliases, before_tags, tags_stand};
 use super::withdraw::is_foreign;
 use crate::domain::{Digest, ExitCode, ImageId, PublicTag, Repository, Tag};
@@ -23,7 +24,7 @@ pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> R
             to,
         });
     }
-    put(
+    let written = put(
         run,
         &step.image,
         &step.repository,
@@ -31,7 +32,12 @@ pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> R
         &step.tag,
         step.replaces,
     )
-    .await
+    .await;
+    // A registry took it, and somebody else's after it: whose it is, is decided when all are looked at, before aliases move.
+    if run.plan.target.is_registry() && written.as_ref().is_err_and(is_foreign) {
+        return Ok(Done::of("somebody else has written it, too"));
+    }
+    written
 }
 
 /// A release tag that this run wrote, or an alias that it moved.
@@ -71,7 +77,7 @@ pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) 
 /// Takes down that somebody else moved an alias.
 pub(super) fn noticed<E, R>(run: &Run<E>, result: Result<R, StepFailure>) -> Result<R, StepFailure> {
     if result.as_ref().is_err_and(is_foreign) {
-        run.state.lock().foreign = true;
+        run.state.lock().foreign.get_or_insert(Foreign::Alias);
     }
     result
 }

@@ -4,7 +4,7 @@ use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, LAST_WORD, Run};
 use super::super::scheduler::Ended;
-use super::super::state::{Inner, Known};
+use super::super::state::{Foreign, Inner, Known};
 use crate::domain::{Digest, ExitCode, ImageId, Tag};
 use crate::gather::record_at;
 use crate::plan::{Action, PlanImage, RecordStep};
@@ -140,17 +140,15 @@ async fn theirs<E: Effects>(run: &Run<E>, ours: Digest) -> Result<Option<Record>
 /// The last word of a run that published something and not all: where somebody else moved an alias in the same moment, those that this run moved are put back, and
 /// the release waits to be promoted; else the record says that this run has ended, so that the next one need not wait for it.
 pub(in super::super) async fn cut_off<E: Effects>(run: &Run<E>) {
-    let (foreign, tag_lost) = {
-        let inner = run.state.lock();
-        (inner.foreign, inner.tag_lost)
-    };
-    if foreign && super::withdraw::withdraw(run).await.is_ok() {
+    let foreign = run.state.lock().foreign;
+    if let Some(foreign) = foreign
+        && super::withdraw::withdraw(run).await.is_ok()
+    {
         run.state.lock().withdrawn = true;
-        // Nothing can be promoted that does not stand.
-        let state = if tag_lost {
-            RecordState::Publishing
-        } else {
-            RecordState::NotPromoted
+        let state = match foreign {
+            Foreign::Alias => RecordState::NotPromoted,
+            // What does not stand cannot be promoted.
+            Foreign::ReleaseTag => RecordState::Publishing,
         };
         let _ = end(run, state).await;
         return;

@@ -147,6 +147,7 @@ async fn a_release_tag_that_somebody_wrote_since_the_plan_is_not_overwritten() {
 async fn where_the_target_compares_and_sets_no_tag_is_overwritten_at_the_last_moment() {
     for name in ["v1.0.0", "latest"] {
         let mut world = World::new(DEVBOX);
+        world.given.options.target = "oci:out".parse().unwrap();
         world.fake.target.with(|content| content.compares = true);
         world.fake.target.hook(move |verb, reference, content| {
             if verb == "compare" && reference == name {
