@@ -287,7 +287,7 @@ impl Effects for Real {
     }
 
     fn now(&self) -> jiff::Timestamp {
-        self.target.time()
+        self.target.time(self.family.work())
     }
 
     fn holder(&self) -> Option<Holder> {

@@ -127,7 +127,7 @@ pub struct RecordImage {
     pub platforms: Vec<RecordPlatform>,
 }
 
-/// An alias that a release moves.
+/// An alias that a release moves, or finds where it should be: then `old` and `new` are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordAlias {
     /// The alias.

@@ -4,6 +4,7 @@
 //! steps, and under the same rules, as any release: record, release tags, aliases, record.
 
 use super::args::PromoteArgs;
+use super::confirm;
 use super::failure::Failure;
 use super::plan as plan_command;
 use super::session::Session;
@@ -44,7 +45,8 @@ pub(super) struct Wanted<'a> {
     pub(super) source: &'a TargetRef,
     /// Where it goes.
     pub(super) into: &'a Destination,
-    pub(super) adopt: bool,
+    /// Which rules it may pass over.
+    pub(super) may: Options,
     /// Whether aliases move only if they did where the release is.
     pub(super) mirrors: bool,
 }
@@ -60,14 +62,21 @@ pub(super) async fn run(
         version: &args.version,
         source: &session.asked_target(),
         into,
-        adopt: args.adopt,
+        may: Options {
+            adopt: args.adopt,
+            allow_older: args.allow_older,
+            force: args.force,
+            ..Options::default()
+        },
         mirrors: false,
     };
     let copy = Copy::plan(session, &family, &wanted).await?;
-    if !args.yes {
+    if copy.plan.steps.is_empty() && !args.yes {
         plan_command::show_plan(session, &copy.plan, None)?;
-        session.note("nothing was copied: `--yes` does it");
         return Ok(ExitCode::Done);
+    }
+    if !confirm::agreed(session, &copy.plan, args.yes).await? {
+        return Ok(confirm::SHOWN);
     }
     let carried = copy.bring(session).await?;
     session.note(&said(&carried, into));
@@ -181,9 +190,8 @@ async fn plan_there(
     let not_promoted = record.state == crate::record::RecordState::NotPromoted;
     let options = Options {
         target,
-        adopt: wanted.adopt,
         no_promote: wanted.mirrors && not_promoted,
-        ..Options::default()
+        ..wanted.may.clone()
     };
     let record = plan::record_in(there, record)?;
     let facts = gather::gather_copy(there, &record, place).await?;

@@ -9,7 +9,7 @@ use super::session::{Session, exit_code};
 use crate::config::Family;
 use crate::domain::{Destination, ExitCode, Repository, Version};
 use crate::gather;
-use crate::plan::Plan;
+use crate::plan::{Options, Plan};
 use crate::report;
 use crate::target::{Place, registry};
 
@@ -68,7 +68,7 @@ async fn one(
         version,
         source: &crate::domain::TargetRef::Registry,
         into: &into,
-        adopt: false,
+        may: Options::default(),
         mirrors: true,
     };
     let copy = Copy::plan(session, family, &wanted).await?;

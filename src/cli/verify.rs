@@ -95,10 +95,12 @@ async fn record(
             .hint("`splitbase history` lists the releases that there are")
     };
     let record = record.ok_or_else(|| refused("no record of it is there"))?;
+    if !record.stands() {
+        let state = record.state.word();
+        return Err(refused(&format!("it does not stand, its record says `{state}`")));
+    }
     if record.images.iter().any(|image| image.digest.is_none()) {
-        return Err(refused(
-            "it is not finished, and its record does not name all of it yet",
-        ));
+        return Err(refused("its record does not name all of it"));
     }
     Ok(record)
 }

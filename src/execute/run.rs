@@ -71,7 +71,10 @@ pub(super) struct Run<E> {
     pub(super) failures: Mutex<Vec<Failure>>,
     pub(super) running: Mutex<Vec<StepId>>,
     pub(super) tags_checked: OnceCell<Result<(), StepFailure>>,
-    pub(super) aliases_checked: OnceCell<Result<(), StepFailure>>,
+    /// What was looked at once more after signing.
+    pub(super) tags_looked: OnceCell<Result<(), StepFailure>>,
+    /// What was looked at once more before the first alias.
+    pub(super) aliases_looked: OnceCell<Result<(), StepFailure>>,
     /// What publishes the lists of inputs, beside the steps.
     pub(super) lists: Mutex<BTreeMap<ImageId, tokio::task::JoinHandle<()>>>,
     pub(super) artifacts: Artifacts,
@@ -174,7 +177,8 @@ pub async fn execute<E: Effects>(
         failures: Mutex::default(),
         running: Mutex::default(),
         tags_checked: OnceCell::new(),
-        aliases_checked: OnceCell::new(),
+        tags_looked: OnceCell::new(),
+        aliases_looked: OnceCell::new(),
         lists: Mutex::default(),
         artifacts: Artifacts::default(),
         plan: plan.clone(),

@@ -26,6 +26,15 @@ pub(super) struct Known {
     pub(super) steps: Option<RecordSteps>,
 }
 
+/// What somebody else wrote in the same moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Foreign {
+    /// An alias, or the newest record.
+    Alias,
+    /// A release tag that this run wrote, and could not get back.
+    ReleaseTag,
+}
+
 /// The fields of [`State`].
 #[derive(Debug, Default)]
 pub(super) struct Inner {
@@ -39,10 +48,12 @@ pub(super) struct Inner {
     pub(super) standing: BTreeSet<PublicTag>,
     /// Identity tags of platform images that this run built or took over, and what it found or put there.
     pub(super) tagged: BTreeMap<Tag, Digest>,
+    /// The release tags that this run wrote, or was about to.
+    pub(super) written: Vec<Moved>,
     /// The aliases that this run moved, or was about to.
     pub(super) moved: Vec<Moved>,
-    /// Whether somebody else moved an alias in the same moment.
-    pub(super) foreign: bool,
+    /// What somebody else wrote in the same moment.
+    pub(super) foreign: Option<Foreign>,
     /// Whether the aliases that this run moved were put back.
     pub(super) withdrawn: bool,
     /// Whether this run has written a release tag or moved an alias.

@@ -216,7 +216,7 @@ async fn without_builder<T: Target>(
         tags,
         alive: alive(record.as_ref()),
         other_alive: alive(newest.as_ref()),
-        recent: recent(record.as_ref(), world.target.time()),
+        recent: recent(record.as_ref(), world.target.time(family.work())),
         record,
         newest,
         newest_digest,

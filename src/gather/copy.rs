@@ -1,6 +1,6 @@
 //! What copying a release needs: what there is of it where it is, and what stands where it goes.
 
-use super::all::alive;
+use super::all::{alive, recent};
 use super::records::{Records, records};
 use super::{GatherError, probe};
 use crate::config::Family;
@@ -132,7 +132,11 @@ pub async fn gather_copy<T: Target>(
     target: &T,
 ) -> Result<Facts, GatherError> {
     let Records {
-        own, newest, mark, ..
+        own,
+        newest,
+        newest_digest,
+        mark,
+        ..
     } = records(target, family, Some(&record.version)).await?;
     let of_own = own.as_ref().map(|own| own.images.as_slice()).unwrap_or_default();
     let tags = record
@@ -143,13 +147,23 @@ pub async fn gather_copy<T: Target>(
         .cloned();
     let tags = probe::current_tags(target, &family.repository, tags).await?;
     let (alive, other_alive) = (alive(own.as_ref()), alive(newest.as_ref()));
-    Ok(Facts {
+    let recent = recent(own.as_ref(), target.time(family.work()));
+    let aliases = record.images.iter().flat_map(|image| {
+        let aliases = image.aliases.iter();
+        aliases.map(|alias| (alias.clone(), image.image.clone()))
+    });
+    let aliases: Vec<_> = aliases.collect();
+    let mut facts = Facts {
         tags,
         mark,
         record: own,
         alive,
         other_alive,
+        recent,
         newest,
+        newest_digest,
         ..Facts::default()
-    })
+    };
+    facts.named = Box::pin(super::recovery::named(target, family, &facts, &aliases)).await?;
+    Ok(facts)
 }

@@ -40,7 +40,7 @@ pub async fn gather_recovery<T: Target>(
         mark,
         alive: alive(record.as_ref()),
         other_alive: alive(newest.as_ref()),
-        recent: recent(record.as_ref(), target.time()),
+        recent: recent(record.as_ref(), target.time(family.work())),
         record,
         newest,
         newest_digest,

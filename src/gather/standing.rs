@@ -39,7 +39,7 @@ pub async fn gather_promotion<T: Target>(
         .cloned();
     let tags = probe::current_tags(target, &family.repository, tags).await?;
     let (alive, other_alive) = (alive(record.as_ref()), alive(newest.as_ref()));
-    let recent = recent(record.as_ref(), target.time());
+    let recent = recent(record.as_ref(), target.time(family.work()));
     let aliases = record.iter().flat_map(|record| &record.images);
     let aliases = aliases.flat_map(|image| {
         let aliases = image.aliases.iter();

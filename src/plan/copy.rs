@@ -115,16 +115,13 @@ pub fn plan_copy(
         steps,
         points,
         warnings,
+        // A copy is what mirrors are, and is not followed by others.
+        mirrored: false,
     };
     let newest = facts.newest.as_ref();
     let fresh = newest.map(|newest| newest.fresh.clone()).unwrap_or_default();
     let plan = Plan::of_record(record, family, facts, &options, what);
-    // A copy is what mirrors are, and is not followed by others.
-    Ok(Plan {
-        fresh,
-        mirrors: Vec::new(),
-        ..plan
-    })
+    Ok(Plan { fresh, ..plan })
 }
 
 /// A release of this version that is there already: it is gone on with where it is the same one, and images that it has beside stay in it.

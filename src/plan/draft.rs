@@ -3,7 +3,7 @@
 use super::images::ImageState;
 use super::publish::{self, Names};
 use super::{Action, AssembleStep, Goal, Options, PlanError, RecordStep, Step, StepId};
-use super::{build_step, smoke_step};
+use super::{build_step, sign_step, smoke_step};
 use crate::config::{Family, Image};
 use crate::domain::{IdentityTags, ImageId, Platform};
 use crate::facts::Facts;
@@ -182,22 +182,21 @@ impl Draft<'_> {
         {
             return Ok(());
         }
-        let barrier = StepId::record(RecordState::Publishing);
         let needs: Vec<_> = self.steps.iter().map(|step| step.id.clone()).collect();
         let why = "barrier: every image is whole and every tested platform has its receipt".to_owned();
         self.push(
-            barrier.clone(),
+            StepId::record(RecordState::Publishing),
             needs,
             why,
             Action::Record(RecordStep {
                 state: RecordState::Publishing,
             }),
         );
-        let mut signed = vec![barrier];
-        for step in publish::signatures(self.family, self.options, &tags, &aliases, warnings) {
-            signed.push(step.id.clone());
-            self.steps.push(step);
-        }
+        let named = self.names.tags.iter().chain(&self.names.aliases);
+        let named = named.map(|(tag, image)| (image, tag));
+        let signing = sign_step::signatures(self.family, self.options, named, warnings);
+        let signed = sign_step::before_tags(&signing);
+        self.steps.extend(signing);
         let mut written = signed.clone();
         for (tag, why) in tags {
             let id = StepId::tag(&tag.tag);

@@ -19,6 +19,7 @@ pub(crate) mod publish;
 mod recorded;
 mod recover;
 pub(crate) mod render;
+mod sign_step;
 mod smoke_step;
 mod step;
 mod validation;

@@ -2,7 +2,7 @@
 
 use super::publish::{self, Names};
 use super::recorded::Recorded;
-use super::{Action, Options, Plan, PlanError, RecordStep, Step, StepId};
+use super::{Action, Options, Plan, PlanError, RecordStep, Step, StepId, sign_step};
 use crate::config::Family;
 use crate::domain::Version;
 use crate::facts::Facts;
@@ -91,7 +91,6 @@ pub fn plan_promotion(
             .as_ref()
             .is_some_and(|record| record.state != RecordState::Done)
     {
-        let barrier = StepId::record(RecordState::Publishing);
         let push = |steps: &mut Vec<Step>, state, needs, why: &str| {
             let action = Action::Record(RecordStep { state });
             steps.push(Step {
@@ -107,13 +106,16 @@ pub fn plan_promotion(
             Vec::new(),
             "old and new digest of every alias, before one moves",
         );
-        let mut needs = vec![barrier.clone()];
+        let signing = sign_step::of_record(family, &options, &record, &mut warnings);
+        let signed = sign_step::before_tags(&signing);
+        steps.extend(signing);
+        let mut needs = signed.clone();
         for (step, why) in moves {
             let id = StepId::alias(&step.alias);
             needs.push(id.clone());
             steps.push(Step {
                 id,
-                needs: vec![barrier.clone()],
+                needs: signed.clone(),
                 why,
                 action: Action::Alias(step),
             });
@@ -128,6 +130,7 @@ pub fn plan_promotion(
         steps,
         points,
         warnings,
+        mirrored: true,
     };
     Ok(Plan::of_record(record, family, facts, &options, what))
 }

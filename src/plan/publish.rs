@@ -1,7 +1,7 @@
 //! Release tags and aliases: which there are, which are written, and which must not be.
 
 use super::images::ImageState;
-use super::{Action, AliasStep, DescribeStep, Goal, Options, PlanError, SignStep, Step, StepId, TagStep};
+use super::{Action, AliasStep, DescribeStep, Goal, Options, PlanError, Step, StepId, TagStep};
 use crate::config::{Family, Image, Template, render_tag};
 use crate::domain::{Digest, ImageId, PublicTag, Repository, TargetRef, Version, Versioning};
 use crate::facts::Facts;
@@ -174,48 +174,6 @@ pub(super) fn aliases(
     Ok(steps)
 }
 
-/// The signing of what release tags and aliases will lead to: before the first of them is written, so that nobody pulls what is not signed yet. What
-/// bears a signature already is found when its turn comes.
-pub(super) fn signatures(
-    family: &Family,
-    options: &Options,
-    tags: &[(TagStep, String)],
-    aliases: &[(AliasStep, String)],
-    warnings: &mut Vec<String>,
-) -> Vec<Step> {
-    if family.sign.is_none() {
-        return Vec::new();
-    }
-    if !options.target.is_registry() {
-        warnings
-            .push("nothing is signed: cosign signs in registries, and this goes into a folder".to_owned());
-        return Vec::new();
-    }
-    let of_tags = tags
-        .iter()
-        .map(|(tag, _)| (&tag.image, &tag.repository, &tag.source));
-    let of_aliases = aliases
-        .iter()
-        .map(|(alias, _)| (&alias.image, &alias.repository, &alias.source));
-    let mut signed = std::collections::BTreeSet::new();
-    let mut steps = Vec::new();
-    for (image, repository, source) in of_tags.chain(of_aliases) {
-        if signed.insert(image) {
-            steps.push(Step {
-                id: StepId::sign(image),
-                needs: vec![StepId::record(RecordState::Publishing)],
-                why: "`[sign]`: before a tag leads to it".to_owned(),
-                action: Action::Sign(SignStep {
-                    image: image.clone(),
-                    repository: repository.clone(),
-                    source: source.clone(),
-                }),
-            });
-        }
-    }
-    steps
-}
-
 /// Moves one alias to `target` (not known when the image is still to be built), never backwards.
 pub(super) fn alias_step(
     family: &Family,
@@ -279,7 +237,10 @@ pub(super) fn release_at<'a>(facts: &'a Facts, alias: &PublicTag, current: Diges
     let point = facts.newest.as_ref().and_then(|newest| newest.points.get(alias));
     let point = point.filter(|point| point.digest == current);
     let moved = |record: &&Record| {
-        let here = |moved: &RecordAlias| moved.alias == *alias && moved.new == Some(current);
+        // One that stayed where it was says nothing of whose it is.
+        let here = |moved: &RecordAlias| {
+            moved.alias == *alias && moved.new == Some(current) && moved.old != moved.new
+        };
         record.aliases.iter().any(here)
     };
     let records = [facts.record.as_ref(), facts.newest.as_ref()];

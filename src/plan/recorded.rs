@@ -14,6 +14,8 @@ pub(super) struct Recorded {
     pub(super) steps: Vec<Step>,
     pub(super) points: BTreeMap<PublicTag, AliasPoint>,
     pub(super) warnings: Vec<String>,
+    /// Whether the release is copied to the family's mirrors afterwards.
+    pub(super) mirrored: bool,
 }
 
 impl Plan {
@@ -33,7 +35,11 @@ impl Plan {
             repository: family.repository.clone(),
             target: options.target.clone(),
             work_repository: family.work_repository.clone(),
-            mirrors: Self::mirrors_of(family, options),
+            mirrors: if what.mirrored {
+                Self::mirrors_of(family, options)
+            } else {
+                Vec::new()
+            },
             mark: facts.mark.clone(),
             versions: record.versions.clone(),
             upstream: record.upstream.clone(),

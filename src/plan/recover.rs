@@ -4,11 +4,11 @@
 
 use super::publish;
 use super::recorded::Recorded;
-use super::{Action, MoveStep, Options, Plan, PlanError, RecordStep, Step, StepId};
+use super::{Action, MoveStep, Options, Plan, PlanError, RecordStep, Step, StepId, sign_step};
 use crate::config::Family;
 use crate::domain::{Digest, PublicTag, Version};
 use crate::facts::Facts;
-use crate::record::{AliasPoint, Attempt, Record, RecordMove, RecordState};
+use crate::record::{AliasPoint, Attempt, Record, RecordAlias, RecordMove, RecordState};
 use std::collections::BTreeMap;
 
 /// Which way an unfinished release is ended.
@@ -64,6 +64,12 @@ pub fn plan_recovery(family: &Family, facts: &Facts, way: Way, options: &Options
     match way {
         Way::Finish => {
             ending.barrier("what was decided is done");
+            if rolls_back(&attempt) {
+                ending.mirrors_stay(options);
+            } else {
+                ending.sign(options);
+                ending.mirrored = true;
+            }
             for (kind, moved) in both(&attempt) {
                 let elsewhere = ending.forward(kind, moved);
                 if let Some(there) = elsewhere {
@@ -144,7 +150,14 @@ pub fn plan_rollback(family: &Family, facts: &Facts, options: &Options) -> Resul
         let there = facts.tags.get(&moved.alias).copied();
         let stands_for = there.and_then(|there| publish::release_at(facts, &moved.alias, there));
         let alias = &moved.alias;
-        if moved.old == moved.new || there == moved.old {
+        if moved.old == moved.new {
+            // It was there before, and only stands for another release again.
+            if there == moved.new && stands_for == Some(&version) {
+                moves.push(back(&version, moved));
+            }
+            continue;
+        }
+        if there == moved.old {
             continue;
         }
         if there != moved.new {
@@ -160,13 +173,7 @@ pub fn plan_rollback(family: &Family, facts: &Facts, options: &Options) -> Resul
                 "alias `{alias}` was new with {version}, and replaced nothing: it stays"
             ));
         } else {
-            moves.push(RecordMove {
-                tag: alias.clone(),
-                old: moved.new,
-                new: moved.old,
-                old_version: Some(version.clone()),
-                new_version: moved.from.clone(),
-            });
+            moves.push(back(&version, moved));
         }
     }
     if moves.is_empty() {
@@ -181,6 +188,7 @@ pub fn plan_rollback(family: &Family, facts: &Facts, options: &Options) -> Resul
         }
         return Ok(ending.plan(options));
     }
+    ending.mirrors_stay(options);
     ending.barrier("old and new digest of every alias, before one moves");
     for moved in &moves {
         let _ = ending.forward("alias", moved);
@@ -193,6 +201,17 @@ pub fn plan_rollback(family: &Family, facts: &Facts, options: &Options) -> Resul
     });
     ending.finish(RecordState::NotPromoted);
     Ok(ending.plan(options))
+}
+
+/// An alias on its way from `version` back to what that replaced.
+fn back(version: &Version, moved: &RecordAlias) -> RecordMove {
+    RecordMove {
+        tag: moved.alias.clone(),
+        old: moved.new,
+        new: moved.old,
+        old_version: Some(version.clone()),
+        new_version: moved.from.clone(),
+    }
 }
 
 /// Nobody else is at it.
@@ -214,6 +233,11 @@ fn alone(facts: &Facts, options: &Options) -> Result<(), PlanError> {
     }
 }
 
+/// Whether it is a rollback that was cut off: it publishes nothing.
+fn rolls_back(attempt: &Attempt) -> bool {
+    attempt.before.stands() && attempt.goal == RecordState::NotPromoted && attempt.tags.is_empty()
+}
+
 /// All moves of an attempt, release tags first.
 fn both(attempt: &Attempt) -> impl Iterator<Item = (&'static str, &RecordMove)> {
     let tags = attempt.tags.iter().map(|moved| ("release tag", moved));
@@ -226,10 +250,14 @@ struct Ending<'a> {
     facts: &'a Facts,
     record: Record,
     steps: Vec<Step>,
+    /// The steps before which nothing moves: the barrier, and signing.
+    first: Vec<StepId>,
     /// The steps after which the next ones come.
     written: Vec<StepId>,
     points: BTreeMap<PublicTag, AliasPoint>,
     warnings: Vec<String>,
+    /// Whether it is a release that is finished: mirrors get a copy of that, and of nothing that is taken back.
+    mirrored: bool,
 }
 
 impl<'a> Ending<'a> {
@@ -243,9 +271,11 @@ impl<'a> Ending<'a> {
             facts,
             record,
             steps: Vec::new(),
+            first: Vec::new(),
             written: Vec::new(),
             points: BTreeMap::new(),
             warnings: facts.warnings.clone(),
+            mirrored: false,
         }
     }
 
@@ -253,9 +283,28 @@ impl<'a> Ending<'a> {
         self.warnings.push(message);
     }
 
+    /// Mirrors are places of their own, and what they point at is not known here.
+    fn mirrors_stay(&mut self, options: &Options) {
+        let version = self.record.version.clone();
+        for mirror in Plan::mirrors_of(self.family, options) {
+            self.warn(format!(
+                "the aliases of the mirror `{mirror}` stay: `splitbase rollback {version} --repository {mirror}` moves them back"
+            ));
+        }
+    }
+
     fn barrier(&mut self, why: &str) {
         self.state(RecordState::Publishing, why, Vec::new());
-        self.written = vec![StepId::record(RecordState::Publishing)];
+        self.first = vec![StepId::record(RecordState::Publishing)];
+        self.written.clone_from(&self.first);
+    }
+
+    /// The run may have been killed before all was signed.
+    fn sign(&mut self, options: &Options) {
+        let signing = sign_step::of_record(self.family, options, &self.record, &mut self.warnings);
+        self.first = sign_step::before_tags(&signing);
+        self.written.clone_from(&self.first);
+        self.steps.extend(signing);
     }
 
     fn state(&mut self, state: RecordState, why: &str, needs: Vec<StepId>) {
@@ -314,23 +363,13 @@ impl<'a> Ending<'a> {
     }
 
     fn push(&mut self, moved: &RecordMove, (from, to): (Option<Digest>, Option<Digest>), why: String) {
-        let needs = if self.is_alias(&moved.tag) && self.steps.iter().any(|step| self.is_tag_move(step)) {
-            // Aliases come last.
-            let mut needs = vec![StepId::record(RecordState::Publishing)];
-            let tags = self.steps.iter().filter(|step| self.is_tag_move(step));
-            needs.extend(tags.map(|step| step.id.clone()));
-            needs
-        } else if !self.is_alias(&moved.tag) {
-            let mut needs = vec![StepId::record(RecordState::Publishing)];
-            let aliases = self
-                .steps
-                .iter()
-                .filter(|step| matches!(&step.action, Action::Move(step) if self.is_alias(&step.tag)));
-            needs.extend(aliases.map(|step| step.id.clone()));
-            needs
-        } else {
-            vec![StepId::record(RecordState::Publishing)]
-        };
+        // Release tags wait for the aliases before them in the plan, and aliases for the release tags: which come first, the way decides.
+        let others = self.steps.iter().filter(|step| match &step.action {
+            Action::Move(step) => self.is_alias(&step.tag) != self.is_alias(&moved.tag),
+            _ => false,
+        });
+        let others = others.map(|step| step.id.clone());
+        let needs = self.first.iter().cloned().chain(others).collect();
         let id = StepId::moving(&moved.tag);
         self.written.push(id.clone());
         self.steps.push(Step {
@@ -351,10 +390,6 @@ impl<'a> Ending<'a> {
         let attempt = self.record.attempt.iter();
         let mut tags = attempt.flat_map(|attempt| &attempt.tags);
         !tags.any(|moved| moved.tag == *tag)
-    }
-
-    fn is_tag_move(&self, step: &Step) -> bool {
-        matches!(&step.action, Action::Move(step) if !self.is_alias(&step.tag))
     }
 
     fn point(&mut self, alias: &PublicTag, digest: Option<Digest>, version: Option<&Version>) {
@@ -418,6 +453,7 @@ impl<'a> Ending<'a> {
             steps: self.steps,
             points: self.points,
             warnings: self.warnings,
+            mirrored: self.mirrored,
         };
         Plan::of_record(self.record, self.family, self.facts, options, what)
     }

@@ -48,7 +48,7 @@ pub async fn gather<T: Upkeep>(target: &T, family: &Family) -> Result<Facts, Tar
     });
     let created: Vec<_> = ages.buffered(AT_ONCE).collect().await;
     Ok(Facts {
-        now: target.time(),
+        now: target.time(repository),
         deletes,
         tags,
         children,

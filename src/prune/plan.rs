@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::config::{Family, Prune};
-use crate::domain::{Digest, IdentityTags, Tag, Version};
+use crate::domain::{Digest, IdentityTags, Mark, PublicTag, Tag, Version};
 use crate::gather::{Recorded, newest_first};
 use crate::record::Record;
 use crate::target::upkeep::Deletes;
@@ -48,9 +48,9 @@ pub struct Plan {
     pub deletions: Vec<Deletion>,
     /// Machine tags and records that stay.
     pub kept: Vec<Kept>,
-    /// The newest record of each family: a release that begins writes one of them first.
+    /// The newest record of each family, and where one of this family would be: a release that begins writes one of them first.
     #[serde(skip)]
-    pub watch: Vec<(Tag, Digest)>,
+    pub watch: Vec<(Tag, Option<Digest>)>,
     /// All tags that were looked at.
     #[serde(skip)]
     pub known: BTreeMap<Tag, Digest>,
@@ -139,14 +139,38 @@ pub fn plan(family: &Family, facts: &Facts) -> Result<Plan, Unfinished> {
         deletes: facts.deletes,
         deletions: deletions(facts, going),
         kept: kept.into_values().collect(),
-        watch: facts
-            .records
-            .iter()
-            .filter(|recorded| !recorded.is_own())
-            .filter_map(|recorded| Some((recorded.tag.clone(), *facts.tags.get(&recorded.tag)?)))
-            .collect(),
+        watch: watched(family, facts),
         known: facts.tags.clone(),
     })
+}
+
+/// The newest record of each family that there is, and the names that one of this family would have, whose first release may begin meanwhile.
+fn watched(family: &Family, facts: &Facts) -> Vec<(Tag, Option<Digest>)> {
+    let heads = facts.records.iter().filter(|recorded| !recorded.is_own());
+    let heads = heads.map(|recorded| recorded.tag.clone());
+    let own = [Mark::default(), Mark::of(&family.name)].map(|mark| mark.newest_record());
+    let tags: BTreeSet<Tag> = heads.chain(own).collect();
+    let at = |tag: Tag| {
+        let digest = facts.tags.get(&tag).copied();
+        (tag, digest)
+    };
+    tags.into_iter().map(at).collect()
+}
+
+/// An alias of this release that is at its image though no record says so: somebody has moved it by hand.
+fn moved_by_hand(family: &Family, facts: &Facts, heads: &[&Recorded], record: &Record) -> Option<PublicTag> {
+    let here = |alias: &&PublicTag| alias.repository(&family.repository) == family.work();
+    let said = |alias: &PublicTag| {
+        let heads = heads.iter().filter(|head| head.record.family == family.name);
+        let mut points = heads.filter_map(|head| head.record.points.get(alias));
+        points.any(|point| facts.tags.get(alias.tag()) == Some(&point.digest))
+    };
+    let images = record.images.iter().filter(|image| image.digest.is_some());
+    let mut aliases = images.flat_map(|image| {
+        let at = move |alias: &&PublicTag| facts.tags.get(alias.tag()) == image.digest.as_ref();
+        image.aliases.iter().filter(here).filter(at)
+    });
+    aliases.find(|alias| !said(alias)).cloned()
 }
 
 fn keep(kept: &mut BTreeMap<Tag, Kept>, tag: &Tag, why: String) {
@@ -206,6 +230,9 @@ fn releases(family: &Family, rules: &Prune, facts: &Facts) -> Vec<Result<String,
             .find(|(_, point)| point.version == record.version)
         {
             return Ok(format!("`{alias}` points at this release"));
+        }
+        if let Some(alias) = moved_by_hand(family, facts, &heads, record) {
+            return Ok(format!("`{alias}` is at an image of it"));
         }
         let written = record.updated.strftime("%Y-%m-%d");
         Err(format!("the record of {}, written {written}", record.version))

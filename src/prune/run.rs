@@ -158,7 +158,7 @@ impl<T: Upkeep> Pruner<'_, T> {
     /// A release writes its record before anything else.
     async fn nobody_releases(&self) -> Result<(), Failed> {
         for (tag, digest) in &self.plan.watch {
-            if self.pointed(tag).await? != Some(*digest) {
+            if self.pointed(tag).await? != *digest {
                 let reason = format!("`{tag}` is another one since the plan was made: somebody releases");
                 let mut error = self.error(reason);
                 error.hints = vec!["wait for that release to end, then run this again".to_owned()];

@@ -44,7 +44,10 @@ async fn given(tags: &[(&str, &str)], going: &[&[&str]], deletes: Deletes) -> (M
         deletes,
         deletions: going.iter().map(deletion).collect(),
         kept: Vec::new(),
-        watch: vec![(tag("_release"), known[&tag("_release")])],
+        watch: vec![
+            (tag("_release"), Some(known[&tag("_release")])),
+            (tag("_release.own"), None),
+        ],
         known: known.clone(),
     };
     (target, plan)
@@ -95,11 +98,17 @@ async fn a_digest_that_got_another_tag_is_left() {
 
 #[tokio::test]
 async fn a_release_that_begins_stops_it() {
+    for record in ["_release", "_release.own"] {
+        begins(record).await;
+    }
+}
+
+async fn begins(record: &'static str) {
     let (target, plan) = given(&TAGS, &[&["base-a"], &["base-b"], &["base-c"]], Deletes::Tags).await;
     // Its record is written between the first deletion and the second.
     target.hook(|verb, reference, content| {
         if (verb, reference) == ("delete", "base-a") {
-            content.put(&tag("_release"), &manifest("another"));
+            content.put(&tag(record), &manifest("another"));
         }
         None
     });

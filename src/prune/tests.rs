@@ -403,6 +403,37 @@ fn what_nothing_needs_goes() {
 }
 
 #[test]
+fn a_release_that_an_alias_was_moved_to_by_hand_stays() {
+    let (family, mut world) = daily(5, Deletes::Tags);
+    for recorded in &mut world.facts.records {
+        for (image, alias) in recorded
+            .record
+            .images
+            .iter_mut()
+            .zip(["base-latest", "latest", "latest-omos"])
+        {
+            image.aliases = vec![tag(alias).into()];
+        }
+    }
+    let alias = tag("latest-omos");
+    world.facts.tags.insert(alias, index_of("variant/omos", 1));
+    let made = plan(&family, &world.facts).unwrap();
+    let gone = going(&made);
+    let record = |at| Mark::default().record(&version(at)).to_string();
+    assert!(!gone.contains(&record(1)), "{gone:?}");
+    // What an alias shares with older releases keeps none of them: `base-latest` has never been at anything else.
+    assert!(gone.contains(&record(0)) && gone.contains(&record(2)));
+    // The first release of a family writes a record that is not there yet.
+    let own = Mark::of(&family.name).newest_record();
+    assert!(made.watch.contains(&(own, None)), "{:?}", made.watch);
+    assert!(
+        made.watch
+            .iter()
+            .any(|(tag, at)| tag.as_str() == "_release" && at.is_some())
+    );
+}
+
+#[test]
 fn a_digest_goes_only_with_all_its_tags() {
     let (family, world) = daily(5, Deletes::Digests);
     let plan = plan(&family, &world.facts).unwrap();

@@ -93,7 +93,7 @@ pub fn record(record: &Record) -> String {
     section(&mut text, "images", &images(record));
     let mut moved = Table::default();
     let at = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), short);
-    for alias in &record.aliases {
+    for alias in record.aliases.iter().filter(|alias| alias.old != alias.new) {
         let way = format!("{} → {}", at(&alias.old), at(&alias.new));
         moved.row([Cell::new(alias.alias.to_string()).style(NAME), Cell::new(way)]);
     }

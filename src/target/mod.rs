@@ -212,8 +212,9 @@ pub trait Target: Send + Sync + 'static {
         seen: Digest,
     ) -> impl Future<Output = Result<bool, TargetError>> + Send;
 
-    /// What time it is by the clock of the target, to the second: the registry's own, as it told it last, or else this machine's.
-    fn time(&self) -> jiff::Timestamp {
+    /// What time it is by the clock of the target, to the second: that of the registry of `repository`, as it told it last, or else this machine's.
+    fn time(&self, repository: &Repository) -> jiff::Timestamp {
+        let _ = repository;
         crate::clock::now()
     }
 }

@@ -166,10 +166,10 @@ impl Target for Place {
         }
     }
 
-    fn time(&self) -> jiff::Timestamp {
+    fn time(&self, repository: &Repository) -> jiff::Timestamp {
         match self.folder() {
-            Some(layout) => layout.time(),
-            None => self.registry.time(),
+            Some(layout) => layout.time(repository),
+            None => self.registry.time(repository),
         }
     }
 }

@@ -106,10 +106,13 @@ fn e2e_copy_to_another_registry_brings_all_of_a_release() {
     staging.requests();
 
     // Shown first; nothing is written by it.
-    let shown = family.splitbase().ok(&["promote", "v1.0.0", "--into", &there]);
+    let shown = family
+        .splitbase()
+        .run(&["promote", "v1.0.0", "--into", &there])
+        .expect(2);
     shown
         .shows("tag/v1.0.0-omos")
-        .says("nothing was copied: `--yes` does it");
+        .says("nothing was done: `--yes` does it");
     assert!(production.writes().is_empty());
     let run = family
         .splitbase()
@@ -267,7 +270,7 @@ fn e2e_copy_keeps_the_rules_of_a_release_where_it_goes() {
     // An alias of which no record knows is not taken over.
     family.replace("variants.toml", "KIND = \"three\"", "KIND = \"four\"");
     family.splitbase().ok(&["release", "v4.0.0"]);
-    crane(&["tag", &format!("{there}:v1.0.0"), "latest"]);
+    crane(&["tag", &format!("{there}:base-latest"), "latest"]);
     into("v4.0.0").expect(7).says("--adopt");
     assert_eq!(
         production
@@ -277,6 +280,14 @@ fn e2e_copy_keeps_the_rules_of_a_release_where_it_goes() {
             .count(),
         0
     );
+    // One that a release tag knows is; and an older release takes aliases when told.
+    crane(&["tag", &format!("{there}:v1.0.0"), "latest"]);
+    into("v4.0.0").expect(0);
+    let latest = || production.tags(THERE)["latest"].clone();
+    assert_eq!(latest(), family.digest(&staging, "v4.0.0"));
+    let older = ["promote", "v2.0.0", "--into", &there, "--allow-older", "--yes"];
+    family.splitbase().ok(&older);
+    assert_eq!(latest(), newer);
     // What is not there, not finished, or where it is already.
     into("v9.0.0").expect(7).says("no record of it is there");
     let here = format!("{}/{}", staging.address(), family.repository());
@@ -498,6 +509,18 @@ fn e2e_copy_to_mirrors_follows_a_release() {
     assert_eq!(mirror.tags(THERE)["latest"], mirror.tags(THERE)["v1.1.0"]);
     family.splitbase().ok(&["promote", "v1.2.0", "--yes"]);
     assert_eq!(mirror.tags(THERE)["latest"], mirror.tags(THERE)["v1.2.0"]);
+    // A rollback is no release: the mirror is not even asked, and has one of its own.
+    mirror.requests();
+    let rolled = family.splitbase().ok(&["rollback", "--yes"]);
+    let own = ["rollback", "v1.2.0", "--repository", &there];
+    rolled.says(&format!("`splitbase {}` moves them back", own.join(" ")));
+    assert_eq!(mirror.requests(), []);
+    assert_eq!(
+        family.digest(&registry, "latest"),
+        family.digest(&registry, "v1.1.0")
+    );
+    family.splitbase().ok(&[&own[..], &["--yes"]].concat());
+    assert_eq!(mirror.tags(THERE)["latest"], mirror.tags(THERE)["v1.1.0"]);
     // Who sends the family elsewhere sends nothing to its mirrors, and a folder is a folder.
     mirror.requests();
     family.splitbase().ok(&["release", "v1.2.0", "--to", "oci:out"]);

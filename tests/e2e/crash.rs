@@ -119,6 +119,20 @@ struct Stage {
     before: BTreeMap<String, String>,
 }
 
+/// Fails unless every byte of an index is there.
+fn is_whole(registry: &Registry, digest: &str) {
+    let index = registry.index(digest);
+    assert_eq!(index.platforms.keys().collect::<Vec<_>>(), [AMD64]);
+    for digest in index.platforms.values() {
+        let manifest = registry.json(digest);
+        registry.json(&index.attestations[digest]);
+        for layer in manifest["layers"].as_array().unwrap() {
+            registry.blob(layer["digest"].as_str().unwrap());
+        }
+        registry.config(digest);
+    }
+}
+
 impl Stage {
     fn new(scene: Scene) -> Self {
         let (npm, mut start) = (Npm::start(), Registry::start());
@@ -207,11 +221,35 @@ impl Stage {
         if record == "done" {
             assert_eq!((moved, tagged), (1 + NAMES.len(), NAMES.len()));
         }
+        if matches!(record.as_str(), "publishing" | "done") {
+            self.each_old_or_new(registry, &tags);
+        }
         Crashed {
             record,
             tags,
             moved,
             tagged,
+        }
+    }
+
+    /// Every tag in sight is where it was, or where the record says that it goes, and what it leads to is all there.
+    fn each_old_or_new(&self, registry: &Registry, tags: &BTreeMap<String, String>) {
+        let record = self.family.record(registry, VERSION);
+        for image in record["images"].as_array().unwrap() {
+            let names = [&image["tags"], &image["aliases"]];
+            for name in names.iter().flat_map(|names| names.as_array().unwrap()) {
+                let name = name.as_str().unwrap();
+                let Some(there) = tags.get(name) else {
+                    assert!(!self.before.contains_key(name), "`{name}` is gone");
+                    continue;
+                };
+                let new = *there == image["digest"];
+                assert!(
+                    new || Some(there) == self.before.get(name),
+                    "`{name}` is at {there}: {record:#}"
+                );
+                is_whole(registry, there);
+            }
         }
     }
 
@@ -272,16 +310,7 @@ impl Stage {
         }
         for alias in aliases() {
             assert_ne!(Some(&at(alias)), self.before.get(alias), "{alias} is the old one");
-            let index = registry.index(&at(alias));
-            assert_eq!(index.platforms.keys().collect::<Vec<_>>(), [AMD64]);
-            for digest in index.platforms.values() {
-                let manifest = registry.json(digest);
-                registry.json(&index.attestations[digest]);
-                for layer in manifest["layers"].as_array().unwrap() {
-                    registry.blob(layer["digest"].as_str().unwrap());
-                }
-                registry.config(digest);
-            }
+            is_whole(registry, &at(alias));
         }
         let record = self.family.record(registry, VERSION);
         assert_eq!(record["state"], "done");

@@ -5,7 +5,7 @@ use crate::support::proxy::{Fault, Proxy, Request};
 use crate::support::{AMD64, Family, Registry, variable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const ALIASES: [&str; 3] = ["base-latest", "latest", "latest-omos"];
@@ -43,9 +43,9 @@ fn both(families: [&Family; 2], args: [[&str; 2]; 2]) -> [(i32, String); 2] {
     })
 }
 
-/// Which checkout all aliases are of; fails where they are not of one.
+/// Which checkout all aliases are of; fails where they are not of one, or what they lead to is not there to its last byte.
 #[track_caller]
-fn owner(registry: &Registry, sources: &[BTreeMap<String, String>; 2]) -> Option<usize> {
+fn owner(registry: &Registry, sources: &[BTreeMap<String, String>]) -> Option<usize> {
     let tags = registry.tags("e2e/fam");
     let of = |at: usize| {
         ALIASES
@@ -53,12 +53,30 @@ fn owner(registry: &Registry, sources: &[BTreeMap<String, String>; 2]) -> Option
             .all(|alias| tags.get(*alias) == sources[at].get(*alias))
     };
     let none = ALIASES.iter().all(|alias| !tags.contains_key(*alias));
-    let owner = [0, 1].into_iter().find(|at| of(*at));
+    let owner = (0..sources.len()).find(|at| of(*at));
+    for digest in ALIASES.iter().filter_map(|alias| tags.get(*alias)) {
+        whole(registry, digest);
+    }
     assert!(
         owner.is_some() || none,
         "aliases of two releases: {tags:#?}\n{sources:#?}"
     );
     owner
+}
+
+/// Every byte of every platform, and its attestation.
+fn whole(registry: &Registry, digest: &str) {
+    let index = registry.index(digest);
+    assert_eq!(index.platforms.keys().collect::<Vec<_>>(), [AMD64]);
+    for platform in index.platforms.values() {
+        registry.json(&index.attestations[platform]);
+        let manifest = registry.json(platform);
+        let blobs = manifest["layers"].as_array().unwrap().iter();
+        for blob in blobs.chain([&manifest["config"]]) {
+            let bytes = registry.blob(blob["digest"].as_str().unwrap());
+            assert_eq!(bytes.len() as u64, blob["size"].as_u64().unwrap());
+        }
+    }
 }
 
 /// Holds the first two PUTs of this tag by splitbase, until both have come.
@@ -105,11 +123,7 @@ fn race(versions: [&str; 2], part: &'static str) {
         assert!(other == versions[at] || !tags.contains_key(other), "{tags:#?}");
     }
     families[0].splitbase().ok(&["release", "v1.9.0"]);
-    assert_eq!(owner_after(&registry, &sources), Some(0));
-}
-
-fn owner_after(registry: &Registry, sources: &[BTreeMap<String, String>; 2]) -> Option<usize> {
-    owner(registry, sources)
+    assert_eq!(self::owner(&registry, &sources), Some(0));
 }
 
 /// Both have looked, and none has written, when they are let go on.
@@ -121,6 +135,107 @@ fn e2e_races_two_versions_between_look_and_write() {
 #[test]
 fn e2e_races_one_version_of_two_sources_between_look_and_write() {
     race(["v1.0.0", "v1.0.0"], "_release");
+}
+
+/// What two runs meet at though both have passed the barrier.
+#[derive(Clone, Copy, PartialEq)]
+enum Meet {
+    ReleaseTag,
+    Aliases,
+}
+
+/// The second run stalls before it writes its claim, until the first has passed the barrier and puts a release tag, or an alias. Then the first waits
+/// until the second has come as far: both have looked there before either writes.
+fn stalled(versions: [&'static str; 2], meet: Meet) {
+    let registry = Registry::start();
+    let arrived = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+    let armed = Arc::new(AtomicBool::new(false));
+    let wait = |other: &AtomicBool, seconds| {
+        let patience = Instant::now() + Duration::from_secs(seconds);
+        while !other.load(Ordering::SeqCst) && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    let proxy = |at: usize| {
+        let (arrived, armed) = (arrived.clone(), armed.clone());
+        Proxy::start(registry.address(), move |request| {
+            let puts = |tag: &str| request.puts(tag) && request.path.ends_with(&format!("/{tag}"));
+            if !armed.load(Ordering::SeqCst) || !request.is_ours() {
+            } else if at == 1 && puts(&format!("_release-{}", versions[at])) {
+                wait(&arrived[0], 10);
+            } else if match meet {
+                Meet::ReleaseTag => puts(versions[at]),
+                Meet::Aliases => ALIASES.into_iter().any(puts),
+            } {
+                arrived[at].store(true, Ordering::SeqCst);
+                wait(&arrived[1 - at], 3);
+            }
+            Fault::Pass
+        })
+    };
+    let proxies = [proxy(0), proxy(1)];
+    let families = [checkout(proxies[0].address()), checkout(proxies[1].address())];
+    // What aliases lead to before: there is something to put them back to.
+    let earlier = checkout(registry.address());
+    earlier.splitbase().ok(&["release", "v0.9.0"]);
+    let sources = [wanted(&families[0]), wanted(&families[1]), wanted(&earlier)];
+    armed.store(true, Ordering::SeqCst);
+    let runs = both(
+        [&families[0], &families[1]],
+        [["release", versions[0]], ["release", versions[1]]],
+    );
+    armed.store(false, Ordering::SeqCst);
+    let codes = [runs[0].0, runs[1].0];
+    let told = format!("{codes:?}\n{}\n---\n{}", runs[0].1, runs[1].1);
+    println!("{told}");
+    assert!(
+        arrived[0].load(Ordering::SeqCst),
+        "the first came nowhere: {told}"
+    );
+    let owner = owner(&registry, &sources).unwrap();
+    for (at, code) in codes.into_iter().enumerate() {
+        assert!(matches!(code, 0 | 7), "{told}");
+        assert_eq!(code == 0, owner == at, "{told}");
+    }
+    if meet == Meet::ReleaseTag {
+        assert!(
+            arrived[1].load(Ordering::SeqCst),
+            "the second did not come as far: {told}"
+        );
+        assert_eq!(codes, [7, 0], "who wrote its claim last goes on: {told}");
+    }
+    // A release tag is there with all of its kin, of one checkout.
+    let tags = registry.tags("e2e/fam");
+    for version in versions {
+        let at = [tags.get(version), tags.get(&format!("{version}-omos"))];
+        let is = |at: usize| [sources[at].get("latest"), sources[at].get("latest-omos")];
+        assert!(
+            at == [None, None] || at == is(0) || at == is(1),
+            "{version}: {tags:#?}\n{told}"
+        );
+    }
+    families[0].splitbase().ok(&["release", "v1.9.0"]);
+    assert_eq!(self::owner(&registry, &sources), Some(0));
+}
+
+#[test]
+fn e2e_races_two_versions_that_both_pass_the_barrier_meet_at_a_release_tag() {
+    stalled(["v1.0.0", "v1.1.0"], Meet::ReleaseTag);
+}
+
+#[test]
+fn e2e_races_one_version_of_two_sources_past_the_barrier_meets_at_a_release_tag() {
+    stalled(["v1.0.0", "v1.0.0"], Meet::ReleaseTag);
+}
+
+#[test]
+fn e2e_races_two_versions_that_both_pass_the_barrier_meet_at_aliases() {
+    stalled(["v1.0.0", "v1.1.0"], Meet::Aliases);
+}
+
+#[test]
+fn e2e_races_one_version_of_two_sources_past_the_barrier_meets_at_aliases() {
+    stalled(["v1.0.0", "v1.0.0"], Meet::Aliases);
 }
 
 /// Somebody who knows nothing of splitbase moves an alias when all of them have just moved.
@@ -223,6 +338,11 @@ fn e2e_races_free_runs_end_on_one_release() {
         overlapped += usize::from(both_wrote && codes.contains(&7));
         *outcomes.entry(codes).or_insert(0) += 1;
     }
+    // Fewer may all miss one another.
+    assert!(
+        overlapped > 0 || rounds < 50,
+        "no two of {rounds} runs overlapped: {outcomes:?}"
+    );
     println!(
         "{rounds} free runs, {overlapped} overlapped at the barrier or after it; exit codes: {outcomes:?}"
     );

@@ -214,7 +214,15 @@ fn e2e_recover_makes_what_was_only_planned() {
 #[test]
 fn e2e_recover_waits_for_what_may_be_alive_elsewhere() {
     let registry = Registry::start();
-    let family = Family::new(&registry);
+    let later = Arc::new(AtomicI32::new(0));
+    let skew = later.clone();
+    let proxy = Proxy::start(registry.address(), move |request| {
+        match skew.load(Ordering::SeqCst) {
+            seconds @ 1.. if request.is_ours() => Fault::Later(seconds.into()),
+            _ => Fault::Pass,
+        }
+    });
+    let family = Family::of(proxy.address(), &[AMD64], &["base"]);
     family.append("Dockerfile.base", "RUN sleep 20\n");
     let mut child = elsewhere(&family, &family.path("one.log"), &["release", "v1.0.0"]);
     while !family.tags(&registry).contains_key("_release") {
@@ -233,9 +241,14 @@ fn e2e_recover_waits_for_what_may_be_alive_elsewhere() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // It is gone, which only a person can know here.
+    // It is gone, which only a person can know here, for ten minutes by the registry's own clock.
+    later.store(570, Ordering::SeqCst);
     splitbase.run(&["recover", "--undo", "--yes"]).expect(7);
-    splitbase.ok(&["recover", "--undo", "--yes", "--force"]);
+    let copy = registry.copy();
+    let here = format!("{}/{}", copy.address(), family.repository());
+    splitbase.ok(&["recover", "--undo", "--yes", "--force", "--repository", &here]);
+    later.store(601, Ordering::SeqCst);
+    splitbase.ok(&["recover", "--undo", "--yes"]);
     assert_eq!(family.record(&registry, "v1.0.0")["state"], "undone");
 }
 

@@ -135,7 +135,30 @@ fn e2e_sign_is_verified_and_survives_prune() {
         "Dockerfile.base",
         "RUN [\"/bin/busybox\", \"touch\", \"/changed\"]\n",
     );
-    splitbase.ok(&["release", "v1.1.0"]);
+    // Killed between the barrier and the first signature, and finished from its record.
+    let bin = family.path("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let real = String::from_utf8(program("sh", &["-c", "command -v cosign"])).unwrap();
+    let kills = format!(
+        "#!/bin/sh\n[ \"$1\" = sign ] && kill -9 $PPID\nexec {} \"$@\"\n",
+        real.trim()
+    );
+    family.write_script("bin/cosign", &kills);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let killed = family
+        .splitbase()
+        .env("COSIGN_PASSWORD", PASSWORD)
+        .env("PATH", path);
+    killed.run(&["release", "v1.1.0", "--no-promote"]).expect(137);
+    assert_eq!(family.record(&registry, "v1.1.0")["state"], "publishing");
+    let recovered = splitbase.ok(&["recover", "--yes"]);
+    assert_eq!(recovered.steps_of("sign/"), ["sign/base", "sign/variant/base"]);
+    // The base has no release tag, and its alias waits: it is signed all the same, and so is what is promoted.
+    let verified = splitbase.json(&["verify", "v1.1.0"]);
+    assert_eq!(verified["whole"], true, "{verified}");
+    let promoted = splitbase.ok(&["promote", "v1.1.0", "--yes"]);
+    assert_eq!(promoted.steps_of("sign/"), ["sign/base", "sign/variant/base"]);
+    promoted.says("was signed before");
     splitbase.ok(&["prune", "--yes"]);
     let verified = splitbase.json(&["verify"]);
     assert_eq!(

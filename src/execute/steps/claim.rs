@@ -71,6 +71,27 @@ pub(super) async fn hold<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
     })
 }
 
+/// Whether this run still is the one that publishes. Unlike at the barrier it gives way only to one that does publish: release tags of this one may stand
+/// already, and a run that begins finds that out for itself.
+pub(super) async fn goes_on<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    let tag = run.plan.mark.newest_record();
+    let there = current(run, run.plan.work(), &tag).await?;
+    if there.is_none() || there == run.state.lock().recorded {
+        return Ok(());
+    }
+    match newest(run, &tag).await? {
+        Some(record) if has_published(run, &record) => {
+            let message = format!(
+                "release `{}` is being published by another run, and this one gives way",
+                record.version
+            );
+            Err(StepFailure::new(ExitCode::Refused, message)
+                .hint("run this again: what is built is used as it is"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// All that will be published is there, and under the identity tags that this run built or used: somebody may have deleted it, or written over it, since it was
 /// found.
 pub(super) async fn whole<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {

@@ -1,5 +1,6 @@
 //! What each kind of step does.
 
+mod again;
 pub(super) mod assemble;
 pub(super) mod build;
 mod claim;

@@ -3,6 +3,8 @@
 use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, Run};
+use super::super::state::Foreign;
+use super::again::{before_aliases, before_tags, tags_stand};
 use super::withdraw::is_foreign;
 use crate::domain::{Digest, ExitCode, ImageId, PublicTag, Repository, Tag};
 use crate::plan::{Action, AliasStep, MoveStep, TagStep};
@@ -13,7 +15,16 @@ use std::collections::BTreeSet;
 /// Writes one release tag.
 pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> Result<Done, StepFailure> {
     run.tags_checked.get_or_init(|| check_tags(run)).await.clone()?;
-    put(
+    before_tags(run).await?;
+    if let Some(to) = run.state.index(&step.image) {
+        run.state.lock().written.push(Moved {
+            tag: step.tag.clone(),
+            repository: step.repository.clone(),
+            from: step.replaces,
+            to,
+        });
+    }
+    let written = put(
         run,
         &step.image,
         &step.repository,
@@ -21,10 +32,15 @@ pub(in super::super) async fn tag<E: Effects>(run: &Run<E>, step: &TagStep) -> R
         &step.tag,
         step.replaces,
     )
-    .await
+    .await;
+    // A registry took it, and somebody else's after it: whose it is, is decided when all are looked at, before aliases move.
+    if run.plan.target.is_registry() && written.as_ref().is_err_and(is_foreign) {
+        return Ok(Done::of("somebody else has written it, too"));
+    }
+    written
 }
 
-/// An alias that this run moved.
+/// A release tag that this run wrote, or an alias that it moved.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Moved {
     pub(in super::super) tag: PublicTag,
@@ -36,10 +52,7 @@ pub(in super::super) struct Moved {
 /// Moves one alias.
 pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) -> Result<Done, StepFailure> {
     let moved = async {
-        run.aliases_checked
-            .get_or_init(|| check_aliases(run))
-            .await
-            .clone()?;
+        before_aliases(run).await?;
         if let Some(to) = run.state.index(&step.image) {
             run.state.lock().moved.push(Moved {
                 tag: step.alias.clone(),
@@ -62,15 +75,16 @@ pub(in super::super) async fn alias<E: Effects>(run: &Run<E>, step: &AliasStep) 
 }
 
 /// Takes down that somebody else moved an alias.
-fn noticed<E, R>(run: &Run<E>, result: Result<R, StepFailure>) -> Result<R, StepFailure> {
+pub(super) fn noticed<E, R>(run: &Run<E>, result: Result<R, StepFailure>) -> Result<R, StepFailure> {
     if result.as_ref().is_err_and(is_foreign) {
-        run.state.lock().foreign = true;
+        run.state.lock().foreign.get_or_insert(Foreign::Alias);
     }
     result
 }
 
 /// Puts a release tag or alias where a record says, only from where the plan saw it.
 pub(in super::super) async fn moving<E: Effects>(run: &Run<E>, step: &MoveStep) -> Result<Done, StepFailure> {
+    before_tags(run).await?;
     let there = current(run, &step.repository, step.tag.tag()).await?;
     if there == step.to {
         return Ok(Done::of(shown(there)));
@@ -109,6 +123,7 @@ pub(in super::super) async fn moving<E: Effects>(run: &Run<E>, step: &MoveStep) 
 /// Every alias that this run moved is where it left it: another writer may have come after one was read back. What reads as it was before may be
 /// stale, and is asked for again for a while.
 pub(super) async fn settled<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+    tags_stand(run).await?;
     let moved = run.state.lock().moved.clone();
     let checks = moved.iter().map(|moved| async move {
         let mut left = SETTLE;
@@ -137,10 +152,10 @@ pub(super) async fn settled<E: Effects>(run: &Run<E>) -> Result<(), StepFailure>
 }
 
 /// How long an alias may go on to read as it was before.
-const SETTLE: std::time::Duration = std::time::Duration::from_secs(10);
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+pub(super) const SETTLE: std::time::Duration = std::time::Duration::from_secs(10);
+pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
-fn shown(digest: Option<Digest>) -> String {
+pub(super) fn shown(digest: Option<Digest>) -> String {
     digest.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())
 }
 
@@ -188,7 +203,7 @@ pub(super) async fn still_as_planned<E: Effects>(run: &Run<E>) -> Result<(), Ste
 }
 
 /// Release tags are written once: somebody may have written one since the plan was made.
-async fn check_tags<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+pub(super) async fn check_tags<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
     let steps = run.plan.steps.iter().filter_map(|step| match &step.action {
         Action::Tag(tag) => Some(check_tag(run, tag)),
         _ => None,
@@ -202,18 +217,21 @@ async fn check_tag<E: Effects>(run: &Run<E>, step: &TagStep) -> Result<(), StepF
     match found {
         Some(found) if Some(found) != target && Some(found) != step.replaces => {
             let message = format!(
-                "release tag `{}` stands at {found} since the plan was made",
-                step.tag
+                "release tag `{}` stands at {found} since the plan was made, and {} is at {}",
+                step.tag,
+                step.image,
+                shown(target)
             );
             Err(StepFailure::new(ExitCode::Refused, message)
-                .hint("release tags are written once: give this release a new version"))
+                .hint("release tags are written once: give this release a new version")
+                .hint("`--force` overwrites the tag; who has pulled it will not notice"))
         }
         _ => Ok(()),
     }
 }
 
 /// An alias only moves from where the plan saw it.
-async fn check_aliases<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
+pub(super) async fn check_aliases<E: Effects>(run: &Run<E>) -> Result<(), StepFailure> {
     let steps = run.plan.steps.iter().filter_map(|step| match &step.action {
         Action::Alias(alias) => Some(check_alias(run, alias)),
         _ => None,

@@ -4,7 +4,7 @@ use super::super::effects::Effects;
 use super::super::failure::StepFailure;
 use super::super::run::{Done, LAST_WORD, Run};
 use super::super::scheduler::Ended;
-use super::super::state::{Inner, Known};
+use super::super::state::{Foreign, Inner, Known};
 use crate::domain::{Digest, ExitCode, ImageId, Tag};
 use crate::gather::record_at;
 use crate::plan::{Action, PlanImage, RecordStep};
@@ -29,6 +29,10 @@ pub(in super::super) async fn record<E: Effects>(
             write(run, step.state, Ended::Well, Newest::InPlaceOf(seen)).await?;
             run.effects.pause(began.elapsed()).await;
             tokio::try_join!(super::claim::hold(run), super::claim::whole(run))?;
+        }
+        RecordState::NotPromoted => {
+            super::again::tags_stand(run).await?;
+            write(run, step.state, Ended::Well, Newest::Anyhow).await?;
         }
         RecordState::Done => {
             super::publish::settled(run).await?;
@@ -137,9 +141,16 @@ async fn theirs<E: Effects>(run: &Run<E>, ours: Digest) -> Result<Option<Record>
 /// the release waits to be promoted; else the record says that this run has ended, so that the next one need not wait for it.
 pub(in super::super) async fn cut_off<E: Effects>(run: &Run<E>) {
     let foreign = run.state.lock().foreign;
-    if foreign && super::withdraw::withdraw(run).await.is_ok() {
+    if let Some(foreign) = foreign
+        && super::withdraw::withdraw(run).await.is_ok()
+    {
         run.state.lock().withdrawn = true;
-        let _ = end(run, RecordState::NotPromoted).await;
+        let state = match foreign {
+            Foreign::Alias => RecordState::NotPromoted,
+            // What does not stand cannot be promoted.
+            Foreign::ReleaseTag => RecordState::Publishing,
+        };
+        let _ = end(run, state).await;
         return;
     }
     let _ = tokio::time::timeout(LAST_WORD, end(run, RecordState::Publishing)).await;
@@ -147,6 +158,14 @@ pub(in super::super) async fn cut_off<E: Effects>(run: &Run<E>) {
 
 async fn end<E: Effects>(run: &Run<E>, state: RecordState) -> Result<(), StepFailure> {
     let recorded = run.state.lock().recorded;
+    if let (Some(ours), Some(version)) = (recorded, &run.plan.version) {
+        let tag = run.plan.mark.record(version);
+        let there = super::publish::current(run, run.plan.work(), &tag).await?;
+        // Another run of this release has written its own: what becomes of the release is its matter.
+        if there.is_some() && there != Some(ours) {
+            return Ok(());
+        }
+    }
     let theirs = match recorded {
         Some(ours) => theirs(run, ours).await?,
         None => None,
@@ -313,10 +332,40 @@ fn decide<E>(run: &Run<E>, record: &mut Record, indexes: &Indexes) {
             _ => {}
         }
     }
+    in_place(run, record);
     if attempt.tags.is_empty() && attempt.aliases.is_empty() {
         attempt.goal = goal.unwrap_or(attempt.goal);
     }
     record.attempt = Some(attempt);
+}
+
+/// An alias that is where it should be already stands for this release from now on. Which one it stood for is kept, so that a rollback can say so again.
+fn in_place<E>(run: &Run<E>, record: &mut Record) {
+    for (alias, point) in &run.plan.points {
+        let at = Some(point.digest);
+        let known = record
+            .aliases
+            .iter()
+            .any(|moved| moved.alias == *alias && moved.new == at);
+        if point.version != record.version || known {
+            continue;
+        }
+        let before = record
+            .points
+            .get(alias)
+            .filter(|before| Some(before.digest) == at);
+        let from = before.map(|before| before.version.clone());
+        if from.as_ref() == Some(&record.version) {
+            continue;
+        }
+        record.aliases.retain(|moved| moved.alias != *alias);
+        record.aliases.push(RecordAlias {
+            alias: alias.clone(),
+            old: at,
+            from,
+            new: at,
+        });
+    }
 }
 
 /// One move in place of an earlier one of the same tag.

@@ -129,7 +129,16 @@ async fn a_release_tag_that_somebody_wrote_since_the_plan_is_not_overwritten() {
         .with(|content| content.put(&"v1.0.0-omos".parse().unwrap(), &foreign()));
     let report = world.run(plan).await;
     assert_eq!(report.exit_code, 7);
-    assert!(messages(&report).contains("release tag `v1.0.0-omos` stands at"));
+    // Both digests, and the way on.
+    let (theirs, said) = (foreign().digest, messages(&report));
+    assert!(said.contains(&format!("release tag `v1.0.0-omos` stands at {theirs}")));
+    let ours = world.fake.target.with(|content| {
+        let is = |tag: &str| tag.starts_with("variant-omos-") && tag.len() == "variant-omos-".len() + 12;
+        let mut tags = content.tags.iter();
+        tags.find(|(tag, _)| is(tag.as_str())).map(|(_, digest)| *digest)
+    });
+    assert!(said.contains(&format!("is at {}", ours.unwrap())), "{said}");
+    assert!(report.failures[0].hints.join("\n").contains("`--force`"));
     assert_eq!(world.published(), Vec::<String>::new());
     assert_eq!(world.fake.target.tag("v1.0.0-omos"), Some(foreign().digest));
 }
@@ -138,6 +147,7 @@ async fn a_release_tag_that_somebody_wrote_since_the_plan_is_not_overwritten() {
 async fn where_the_target_compares_and_sets_no_tag_is_overwritten_at_the_last_moment() {
     for name in ["v1.0.0", "latest"] {
         let mut world = World::new(DEVBOX);
+        world.given.options.target = "oci:out".parse().unwrap();
         world.fake.target.with(|content| content.compares = true);
         world.fake.target.hook(move |verb, reference, content| {
             if verb == "compare" && reference == name {

@@ -58,6 +58,8 @@ pub(super) struct Fake {
     pub(super) load: Mutex<(usize, usize)>,
     /// The lists of inputs that are to be published.
     pub(super) lists: Mutex<BTreeMap<ImageId, bytes::Bytes>>,
+    /// What happens while the first signature is made.
+    pub(super) signing: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// Makes the builds of another run other ones.
     pub(super) nonce: Mutex<u32>,
 }
@@ -281,6 +283,9 @@ impl Effects for Fake {
         _: &CancellationToken,
     ) -> Result<String, TestFailure> {
         let id = StepId::sign(&step.image).to_string();
+        if let Some(meanwhile) = self.signing.lock().unwrap().take() {
+            meanwhile();
+        }
         match self.next(&id) {
             Goes::Well => Ok(digest.to_string()),
             _ => Err(TestFailure {

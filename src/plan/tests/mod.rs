@@ -10,3 +10,4 @@ mod properties;
 mod publishing;
 mod refusals;
 mod shapes;
+mod signing;

@@ -13,10 +13,11 @@ fn release_tags_are_written_once() {
     assert!(!ids(&given.clone().with_tag("v1.0.0", own).plan()).contains(&"tag/v1.0.0".to_owned()));
     let other = given.with_tag("v1.0.0", digest("another"));
     let refused = other.refused();
-    assert!(
-        refused.starts_with("7 release tag `v1.0.0` stands at "),
-        "{refused}"
-    );
+    let there = format!("7 release tag `v1.0.0` stands at {}", digest("another"));
+    assert!(refused.starts_with(&there), "{refused}");
+    assert!(refused.contains(&format!("is at {own}")), "{refused}");
+    let hints = other.try_plan().unwrap_err().hints().join("\n");
+    assert!(hints.contains("`--force`"), "{hints}");
     // Also before it is known what would be written there.
     let unbuilt = Given::new(DEVBOX).with_tag("v1.0.0-omos", digest("another"));
     assert!(unbuilt.refused().contains("and variant/omos would be built"));

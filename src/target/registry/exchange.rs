@@ -170,7 +170,7 @@ impl Registry {
         request: &Request<'_>,
     ) -> Result<Answer, TargetError> {
         let answer = self.exchange(operation, request).await?;
-        self.hear_time(&answer);
+        self.hear_time(request.repository, &answer);
         if answer.status.is_success() {
             Ok(answer)
         } else {

@@ -96,8 +96,8 @@ struct Inner {
     copies: Semaphore,
     /// Uncompressed size of each layer.
     sizes: OnceMap<Digest, u64>,
-    /// What time a registry told last, and when.
-    heard: Mutex<Option<(jiff::Timestamp, tokio::time::Instant)>>,
+    /// What time each host told last, and when.
+    heard: Mutex<HashMap<String, (jiff::Timestamp, tokio::time::Instant)>>,
 }
 
 /// Values that are found out once; whoever else asks meanwhile waits. Failures are not kept.
@@ -252,7 +252,7 @@ impl Target for Registry {
         self.remove_tag(repository, tag, seen).await
     }
 
-    fn time(&self) -> jiff::Timestamp {
-        self.told_time().unwrap_or_else(crate::clock::now)
+    fn time(&self, repository: &Repository) -> jiff::Timestamp {
+        self.told_time(repository).unwrap_or_else(crate::clock::now)
     }
 }

@@ -3,13 +3,14 @@
 use super::Registry;
 use super::exchange::Answer;
 use super::retry::http_date;
+use crate::domain::Repository;
 use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::time::Instant;
 
 impl Registry {
-    /// Takes down what time a registry has. An answer from a cache is as old as it says (`Age`: RFC 9111, section 5.1).
-    pub(super) fn hear_time(&self, answer: &Answer) {
+    /// Takes down what time the registry of `repository` has. Others that are asked, of upstream images or a mirror, may have another. An answer from a cache is as old as it says (`Age`: RFC 9111, section 5.1).
+    pub(super) fn hear_time(&self, repository: &Repository, answer: &Answer) {
         let Some(date) = answer.header("date").and_then(http_date) else {
             return;
         };
@@ -20,13 +21,13 @@ impl Registry {
             return;
         };
         let mut heard = self.0.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        *heard = Some((date, Instant::now()));
+        heard.insert(repository.host().to_owned(), (date, Instant::now()));
     }
 
-    /// What time it is by the registry that answered last.
-    pub(super) fn told_time(&self) -> Option<jiff::Timestamp> {
-        let heard = *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let (date, at) = heard?;
+    /// What time it is by the registry of `repository`, as it told it last.
+    pub(super) fn told_time(&self, repository: &Repository) -> Option<jiff::Timestamp> {
+        let heard = self.0.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let (date, at) = heard.get(repository.host())?;
         date.checked_add(at.elapsed())
             .ok()
             .and_then(|now| jiff::Timestamp::from_second(now.as_second()).ok())

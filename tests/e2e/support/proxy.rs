@@ -31,6 +31,8 @@ pub enum Fault {
     Delay(Duration),
     /// Hands it on, and kills this process when the registry has answered and the process has not heard it.
     Unanswered(i32),
+    /// Hands it on, and says in its answer that it is so many seconds later.
+    Later(i64),
     /// Hands it on, and does this to its bytes or to those of its answer.
     Wire(Wire),
 }
@@ -162,14 +164,18 @@ fn serve(
         Fault::Answer(status, headers, body) => (status, headers, body),
         Fault::Delay(time) => {
             thread::sleep(time);
-            return pass(client, upstream, &text, length, None);
+            return pass(client, upstream, &text, length, &Answers::Untouched);
         }
-        Fault::Unanswered(process) => return pass(client, upstream, &text, length, Pid::from_raw(process)),
+        Fault::Unanswered(process) => {
+            let answers = Pid::from_raw(process).map_or(Answers::Untouched, Answers::Unheard);
+            return pass(client, upstream, &text, length, &answers);
+        }
+        Fault::Later(seconds) => return pass(client, upstream, &text, length, &Answers::Later(seconds)),
         Fault::Wire(wire) => {
             let _ = wire::tamper(client, upstream, &text, wire);
             return;
         }
-        Fault::Pass => return pass(client, upstream, &text, length, None),
+        Fault::Pass => return pass(client, upstream, &text, length, &Answers::Untouched),
     };
     let size = body.len();
     let shown = if method == "HEAD" { "" } else { body };
@@ -193,7 +199,16 @@ fn error(status: u16) -> &'static str {
     }
 }
 
-fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize, victim: Option<Pid>) {
+/// What becomes of the answers that a registry gives.
+enum Answers {
+    Untouched,
+    /// Nobody hears them: this process is killed first.
+    Unheard(Pid),
+    /// They say that it is so many seconds later.
+    Later(i64),
+}
+
+fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize, answers: &Answers) {
     let mut taken = vec![0; length];
     if client.read_exact(&mut taken).is_err() {
         return;
@@ -210,11 +225,17 @@ fn pass(mut client: TcpStream, upstream: &str, head: &str, length: usize, victim
     };
     // The body goes on in both directions until the answer is complete.
     thread::spawn(move || std::io::copy(&mut body, &mut sent));
-    if let Some(victim) = victim {
-        let _ = std::io::copy(&mut server, &mut std::io::sink());
-        let _ = kill_process(victim, Signal::KILL);
-    } else {
-        let _ = std::io::copy(&mut server, &mut client);
+    match answers {
+        Answers::Untouched => drop(std::io::copy(&mut server, &mut client)),
+        Answers::Unheard(victim) => {
+            let _ = std::io::copy(&mut server, &mut std::io::sink());
+            let _ = kill_process(*victim, Signal::KILL);
+        }
+        Answers::Later(seconds) => {
+            let mut answer = Vec::new();
+            let _ = server.read_to_end(&mut answer);
+            let _ = client.write_all(&wire::later(answer, *seconds));
+        }
     }
     let _ = client.shutdown(Shutdown::Both);
     let _ = server.shutdown(Shutdown::Both);

@@ -58,6 +58,21 @@ pub fn closing(head: &str) -> String {
     format!("{}\r\nConnection: close\r\n\r\n", kept.join("\r\n"))
 }
 
+/// An answer whose `Date` is so many seconds later.
+pub fn later(answer: Vec<u8>, seconds: i64) -> Vec<u8> {
+    let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        return answer;
+    };
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let Some(date) = header(&head, "date") else {
+        return answer;
+    };
+    let told = jiff::fmt::rfc2822::parse(date).unwrap().timestamp();
+    let told = told + jiff::SignedDuration::from_secs(seconds);
+    let told = told.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    [head.replace(date, &told).as_bytes(), &answer[end..]].concat()
+}
+
 /// Hands on a request whose head was looked at, and does this to it. Its body must have a length.
 pub fn tamper(mut client: TcpStream, upstream: &str, head: &str, wire: Wire) -> io::Result<()> {
     let size = header(head, "content-length").map_or(0, |size| size.parse().unwrap_or(0));
