@@ -205,7 +205,7 @@ async fn registry_time_is_what_it_told_last() {
     let told = client.time(&fake.repository()).as_second() - 784_111_777;
     assert!((0..60).contains(&told), "{told}");
     // Nobody else's: an upstream or a mirror that answers later has its own.
-    let other = Fake::start(|_| answer(404, &[("Date", "Sun, 06 Nov 1999 08:49:37 GMT")], "")).await;
+    let other = Fake::start(|_| answer(404, &[("Date", "Sat, 06 Nov 1999 08:49:37 GMT")], "")).await;
     let _ = client.resolve(&other.repository(), &by_tag()).await;
     let told = client.time(&fake.repository()).as_second() - 784_111_777;
     assert!((0..60).contains(&told), "{told}");
