@@ -282,6 +282,10 @@ impl Effects for Real {
         self.pace.spend(time)
     }
 
+    fn varied(&self, time: Duration) -> Duration {
+        self.pace.varied(time)
+    }
+
     async fn pause(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }

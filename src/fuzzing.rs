@@ -4,6 +4,7 @@ use crate::config::{self, Overrides};
 use crate::domain::{Digest, Identity, Platform, Repository, Tag, Version};
 use crate::environment::{Environment, Redactor};
 use crate::facts::Facts;
+use crate::failure::{self, Place};
 use crate::gather;
 use crate::inputs::dockerfile::{
     Checks, Context, Dockerfile, Scope, check, floating, needs_paths, references, taken, triggers, unclear,
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The names of all targets.
-pub const TARGETS: [&str; 12] = [
+pub const TARGETS: [&str; 16] = [
     "dockerfile",
     "dockerignore",
     "variants_toml",
@@ -32,6 +33,10 @@ pub const TARGETS: [&str; 12] = [
     "docker_config",
     "redaction",
     "words",
+    "failure_text",
+    "layer",
+    "engine_answer",
+    "helper_answer",
 ];
 
 /// Gives a target something to read. Returns whether there is such a target.
@@ -54,6 +59,10 @@ pub fn run(target: &str, data: &[u8]) -> bool {
         "docker_config" => credentials::fuzz::docker_config(&text()),
         "redaction" => redaction(data),
         "words" => words(&text()),
+        "failure_text" => failure_text(&text()),
+        "layer" => crate::target::fuzz::layer(data),
+        "engine_answer" => engine_answer(&text()),
+        "helper_answer" => credentials::fuzz::helper(&text()),
         _ => return false,
     }
     true
@@ -179,6 +188,38 @@ fn redaction(data: &[u8]) {
     }
     let planted = redactor.masked(format!("{rest} {secret} {rest}"));
     assert!(!planted.contains(secret), "{secret:?}");
+}
+
+/// What a registry, an engine or a git server said of a failure, wherever it came up.
+fn failure_text(text: &str) {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let _ = (failure::code(first), failure::request(first));
+    for place in [
+        Place::RegistryRead,
+        Place::RegistryWrite,
+        Place::Push,
+        Place::Base,
+        Place::CacheExport,
+        Place::Copy,
+        Place::Run,
+        Place::Buildx,
+        Place::GitRefs,
+        Place::NpmDocument,
+    ] {
+        let symptom = failure::Symptom {
+            status: failure::status(first),
+            text: first,
+            log: rest,
+            ..failure::Symptom::at(place)
+        };
+        let _ = failure::classify(&symptom);
+    }
+}
+
+/// What `docker info`, `docker image ls` and `docker buildx du` print.
+fn engine_answer(text: &str) {
+    let _ = serde_json::from_str::<crate::engine::Info>(text);
+    crate::reclaim::fuzz::answer(text);
 }
 
 /// Short texts that anybody may write: names of images and tags, versions, what git and a lock say.

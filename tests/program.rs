@@ -494,3 +494,41 @@ tags = ["{version}"]
         "the order is that of bytes: {first}"
     );
 }
+
+// --------------------------------------------------------------------------------------------- limits
+
+/// A registry that holds nothing, and says of each answer what its limit leaves, as Docker Hub does.
+fn registry_with_a_limit(remaining: &'static str) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 4096];
+            let _ = client.read(&mut head);
+            let body = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"none"}]}"#;
+            let _ = write!(
+                client,
+                "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nratelimit-limit: 100;w=21600\r\n\
+                 ratelimit-remaining: {remaining};w=21600\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            if !head.starts_with(b"HEAD") {
+                let _ = client.write_all(body.as_bytes());
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_limit_that_leaves_little_is_told_at_the_end() {
+    for (remaining, told) in [("76", false), ("12", true)] {
+        let folder = repository();
+        let address = registry_with_a_limit(remaining);
+        let repository = format!("{address}/acme/tiny");
+        let (code, _, stderr) = run(folder.path(), &["history", "--repository", &repository]);
+        let line = format!("{address}: 12 of 100 requests are left of what its limit allows in 6h");
+        assert_eq!((code, stderr.contains(&line)), (0, told), "{stderr}");
+    }
+}

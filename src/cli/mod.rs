@@ -30,11 +30,12 @@ mod validate;
 mod verify;
 
 use crate::config;
-use crate::domain::{Destination, ExitCode};
+use crate::domain::{Destination, ExitCode, Version};
 use crate::environment::Environment;
+use crate::execute::{Account, Interrupt};
 use crate::report::Output;
 use args::{Cli, Command};
-use clap::FromArgMatches as _;
+use clap::{ArgMatches, FromArgMatches as _};
 use failure::Failure;
 use session::Session;
 use std::ffi::OsString;
@@ -46,6 +47,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     panic::listen(&environment);
     let args: Vec<OsString> = args.into_iter().collect();
     let matches = help::command(&environment, &args).try_get_matches_from(args);
+    let doing = matches.as_ref().ok().and_then(ArgMatches::subcommand_name);
+    let doing = format!("run `splitbase {}`", doing.unwrap_or_default());
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -61,9 +64,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let stderr = Output::stderr(&environment, cli.global.color);
     // What is asked for by editors and shells, often, needs no runtime and waits for nothing.
     let at_once = match &cli.command {
-        Command::Schema | Command::Completions(_) => {
-            Some(at_once(cli.global.clone(), environment.clone(), &cli.command))
-        }
+        Command::Schema | Command::Completions(_) => Some(panic::caught(&doing, || {
+            at_once(cli.global.clone(), environment.clone(), &cli.command)
+        })),
         _ => None,
     };
     if let Some(written) = at_once {
@@ -78,7 +81,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         .build();
     let outcome = match runtime {
         Ok(runtime) => {
-            let outcome = runtime.block_on(dispatch(cli, environment));
+            let outcome = panic::caught(&doing, || runtime.block_on(dispatch(cli, environment)));
             // A worker that hangs on a lost file system must not keep the process.
             runtime.shutdown_timeout(std::time::Duration::from_secs(1));
             outcome
@@ -95,7 +98,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
 }
 
 fn at_once(global: args::Global, environment: Environment, command: &Command) -> Result<ExitCode, Failure> {
-    let session = Session::new(global, environment, CancellationToken::new())?;
+    let session = Session::new(global, environment, Interrupt::default(), Account::default())?;
     match command {
         Command::Completions(args) => completions::run(&session, args),
         _ => session.json(&config::json_schema())?,
@@ -104,11 +107,12 @@ fn at_once(global: args::Global, environment: Environment, command: &Command) ->
 }
 
 async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
-    let (cancel, now) = (CancellationToken::new(), CancellationToken::new());
-    listen(&cancel, &now)?;
+    let (interrupt, now, account) = (Interrupt::default(), CancellationToken::new(), Account::default());
+    listen(&interrupt, &now, &account)?;
     let mut cli = cli;
     take_destination(&mut cli)?;
-    let session = Session::new(cli.global, environment, cancel.clone())?;
+    let session = Session::new(cli.global, environment, interrupt.clone(), account.clone())?;
+    let kind = Kind::of(&cli.command);
     let command = async {
         match cli.command {
             Command::Plan(args) => Box::pin(plan::run(&session, args)).await,
@@ -137,11 +141,11 @@ async fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, Failur
     tokio::pin!(command);
     let outcome = tokio::select! {
         outcome = &mut command => outcome,
-        () = patience(&cancel) => Err(Failure::new(ExitCode::Interrupted, "interrupted")),
+        () = interrupt.after(Interrupt::LAST_WORD) => Err(broken_off(&session, &kind, &account, "interrupted")),
         // What is dropped with the command ends its children, and removes its temporary files.
-        () = now.cancelled() => Err(Failure::new(ExitCode::Interrupted, "interrupted twice: what runs was killed")),
+        () = now.cancelled() => Err(broken_off(&session, &kind, &account, "interrupted twice: what runs was killed")),
     };
-    let outcome = outcome.map_err(|failure| of_interrupt(failure, &cancel));
+    let outcome = outcome.map_err(|failure| of_interrupt(failure, interrupt.token()));
     session.tell_of_limits();
     if let Err(failure) = &outcome {
         session.leave(failure);
@@ -185,34 +189,76 @@ fn take_destination(cli: &mut Cli) -> Result<(), Failure> {
     }
 }
 
-/// How long an interrupted command may take to say its last word.
-async fn patience(cancel: &CancellationToken) {
-    cancel.cancelled().await;
-    tokio::time::sleep(std::time::Duration::from_millis(4500)).await;
+/// What a command is, for the word on it when it was broken off.
+enum Kind {
+    /// `release`, of this version.
+    Releases(Option<Version>),
+    /// It writes release tags or aliases.
+    Publishes,
+    /// It does neither.
+    Other,
+}
+
+impl Kind {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Release(args) => Self::Releases(args.version.clone()),
+            Command::Promote(_) | Command::Recover(_) | Command::Rollback(_) => Self::Publishes,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The last word on a command that did not come to say it itself: what it did to tags that users see, and what may be done to them.
+fn broken_off(session: &Session, kind: &Kind, account: &Account, how: &str) -> Failure {
+    let failure = match (account.told(), kind) {
+        (Some(told), _) => Failure::new(
+            ExitCode::CutOff,
+            format!("{how} between the first release tag and the last alias; {told}"),
+        )
+        .hint("run the same again: it goes on; or `splitbase recover`, once this one is seen to have ended"),
+        (None, Kind::Releases(_) | Kind::Publishes) => Failure::new(
+            ExitCode::Interrupted,
+            format!("{how}: no release tag and no alias was written"),
+        ),
+        (None, Kind::Other) => Failure::new(ExitCode::Interrupted, how),
+    };
+    if let Kind::Releases(version) = kind
+        && session.is_json()
+        && !session.has_shown()
+    {
+        let _ = session.json(&failure.report(version.as_ref()));
+    }
+    failure
 }
 
 /// Turns Ctrl-C, SIGTERM and a closed terminal into the interrupt. A second one ends the command without its last word, a third one the process.
-fn listen(cancel: &CancellationToken, now: &CancellationToken) -> Result<(), Failure> {
+fn listen(interrupt: &Interrupt, now: &CancellationToken, account: &Account) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(ExitCode::Failed, format!("listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut control_c = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    let (cancel, now) = (cancel.clone(), now.clone());
+    let (interrupt, now, account) = (interrupt.clone(), now.clone(), account.clone());
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                _ = interrupt.recv() => {}
+                _ = control_c.recv() => {}
                 _ = terminate.recv() => {}
                 _ = hangup.recv() => {}
             }
             if now.is_cancelled() {
-                std::process::exit(i32::from(ExitCode::Interrupted.code()));
+                let code = if account.is_published() {
+                    ExitCode::CutOff
+                } else {
+                    ExitCode::Interrupted
+                };
+                std::process::exit(i32::from(code.code()));
             }
-            if cancel.is_cancelled() {
+            if interrupt.token().is_cancelled() {
                 now.cancel();
             }
-            cancel.cancel();
+            interrupt.come();
         }
     });
     Ok(())

@@ -1,9 +1,11 @@
 //! What is said when this program itself breaks: where, and why, without secrets. Whatever broke may have held one.
 
+use super::failure::Failure;
+use crate::domain::ExitCode;
 use crate::environment::{Environment, Redactor};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::Write as _;
-use std::panic::{PanicHookInfo, set_hook};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 
 /// From now on a panic of this process is told so.
 pub(super) fn listen(environment: &Environment) {
@@ -19,6 +21,16 @@ pub(super) fn listen(environment: &Environment) {
             let _ = write!(stderr, "{trace}");
         }
     }));
+}
+
+/// A panic of `act` as the failure that it is: with an exit code that scripts know, and with what was being done. Why it broke was told when it did.
+pub(super) fn caught<T>(doing: &str, act: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    // Nothing of what it used is used afterwards.
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| {
+        let message = format!("{doing}: splitbase itself failed, where the line above says");
+        Err(Failure::new(ExitCode::Failed, message)
+            .hint("this is a bug of splitbase and of nothing else: please report it, with that line"))
+    })
 }
 
 fn payload<'p>(info: &'p PanicHookInfo<'_>) -> Option<&'p str> {
@@ -38,6 +50,21 @@ fn told(place: &str, payload: Option<&str>, redactor: &Redactor) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_ends_with_a_code_that_scripts_know() {
+        let failure = caught("run `splitbase plan`", || -> Result<ExitCode, Failure> {
+            panic!("somewhere")
+        });
+        let failure = failure.unwrap_err();
+        assert_eq!(failure.exit_code, ExitCode::Failed);
+        assert_eq!(
+            failure.line(),
+            "run `splitbase plan`: splitbase itself failed, where the line above says"
+        );
+        let done = caught("run it", || Ok::<_, Failure>(ExitCode::Done));
+        assert_eq!(done.unwrap(), ExitCode::Done);
+    }
 
     #[test]
     fn a_panic_is_told_without_secrets() {

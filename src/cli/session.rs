@@ -12,7 +12,7 @@ use crate::digest_cache::DigestCache;
 use crate::domain::{Destination, ExitCode, Repository, TargetRef, Version};
 use crate::engine::Answer;
 use crate::environment::Environment;
-use crate::execute::{Event, Report, Sink};
+use crate::execute::{Account, Event, Interrupt, Report, Sink};
 use crate::facts::BuilderFacts;
 use crate::gather::{Pins, World};
 use crate::inputs::dockerfile::Problem;
@@ -28,6 +28,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::HashMap;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -44,6 +45,10 @@ pub(super) struct Session {
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) cancel: CancellationToken,
+    interrupt: Interrupt,
+    account: Account,
+    /// Whether a document was written to standard output.
+    shown: AtomicBool,
     inspected: OnceCell<BuilderFacts>,
     pub(super) engine: OnceCell<Answer>,
     digests: Arc<DigestCache>,
@@ -58,7 +63,8 @@ impl Session {
     pub(super) fn new(
         global: Global,
         environment: Environment,
-        cancel: CancellationToken,
+        interrupt: Interrupt,
+        account: Account,
     ) -> Result<Self, Failure> {
         let stdout = Output::stdout(&environment, global.color);
         let stderr = Output::stderr(&environment, global.color);
@@ -93,7 +99,10 @@ impl Session {
             environment,
             stdout,
             stderr,
-            cancel,
+            cancel: interrupt.token().clone(),
+            interrupt,
+            account,
+            shown: AtomicBool::new(false),
             inspected: OnceCell::new(),
             engine: OnceCell::new(),
             reporter,
@@ -367,6 +376,7 @@ impl Session {
 
     /// Writes a document to standard output.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), Failure> {
+        self.shown.store(true, Ordering::Relaxed);
         let mut written = Ok(());
         self.stdout.write_with(|writer| {
             let mut writer = BufWriter::with_capacity(64 * 1024, writer);
@@ -381,6 +391,11 @@ impl Session {
             writer.flush()
         });
         written
+    }
+
+    /// Whether a document was written to standard output.
+    pub(super) fn has_shown(&self) -> bool {
+        self.shown.load(Ordering::Relaxed)
     }
 
     pub(super) fn warn(&self, message: &str) {

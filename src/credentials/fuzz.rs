@@ -1,7 +1,12 @@
-//! Docker's `config.json`, whatever it holds, for fuzz targets.
+//! Docker's `config.json` and what credential helpers print, whatever it holds, for fuzz targets.
 
 use super::Credential;
 use super::docker_config::{DockerConfig, Found};
+
+/// What a credential helper prints.
+pub(crate) fn helper(text: &str) {
+    let _ = super::helper::read(text);
+}
 
 /// A `config.json`.
 pub(crate) fn docker_config(text: &str) {

@@ -146,20 +146,21 @@ pub(super) async fn ask(
         Ended::Signalled(signal) => return Err(failed(format!("was ended by signal {signal}"))),
         Ended::Cancelled => return Err(failed("was ended".to_owned())),
     }
-    let answer: Option<Answer> = serde_json::from_str::<serde_json::Value>(&stdout)
-        .ok()
-        // A list would be taken as the fields in their order.
-        .filter(serde_json::Value::is_object)
-        .and_then(|answer| serde_json::from_value(answer).ok());
-    let answer = answer.ok_or_else(|| {
+    read(&stdout).map_err(|_| {
         let what = if stdout.trim().is_empty() {
             "printed nothing"
         } else {
             "gave an answer that is not valid: no JSON with `Username` and `Secret`"
         };
         failed(what.to_owned())
-    })?;
-    // Helpers that know a server without a credential for it say so with empty fields.
+    })
+}
+
+/// What a helper printed. Helpers that know a server without a credential for it say so with empty fields.
+pub(super) fn read(printed: &str) -> Result<Option<Credential>, serde_json::Error> {
+    // A list would be taken as the fields in their order.
+    let answer: serde_json::Map<String, serde_json::Value> = serde_json::from_str(printed)?;
+    let answer: Answer = serde_json::from_value(answer.into())?;
     Ok((!answer.secret.is_empty()).then(|| Credential::new(answer.username, answer.secret)))
 }
 

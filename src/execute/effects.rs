@@ -148,6 +148,11 @@ pub trait Effects: Send + Sync + 'static {
         true
     }
 
+    /// This pause, and a little more that is another one each time: what failed at once is not to come back at once.
+    fn varied(&self, time: Duration) -> Duration {
+        time
+    }
+
     /// Waits.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 

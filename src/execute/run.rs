@@ -1,8 +1,10 @@
 //! One run of a plan.
 
+use super::account::Account;
 use super::effects::{Effects, Told};
 use super::event::{Event, Failure, Report, Sink, StepOutcome};
 use super::failure::StepFailure;
+use super::interrupt::{self, Interrupt};
 use super::scheduler::{self, Bounds, Ended, Lane};
 use super::state::State;
 use super::steps;
@@ -66,6 +68,8 @@ pub(super) struct Run<E> {
     pub(super) retry: Retry,
     pub(super) state: State,
     pub(super) cancel: CancellationToken,
+    pub(super) interrupt: Interrupt,
+    pub(super) account: Account,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) endings: Mutex<BTreeMap<StepId, Ending>>,
     pub(super) failures: Mutex<Vec<Failure>>,
@@ -156,22 +160,27 @@ impl<E: Effects> Teller<E> {
     }
 }
 
-/// Runs `plan` to its end and reports on it. Cancelling `cancel` interrupts it: nothing more is started, what runs is stopped.
+/// Runs `plan` to its end and reports on it. The interrupt stops it: nothing more is started, what runs is stopped, and the report is there 4.1 s later,
+/// however slow the registry is. `account` is told what users see meanwhile.
 pub async fn execute<E: Effects>(
     plan: Arc<Plan>,
     effects: Arc<E>,
     settings: Settings,
     sink: Arc<dyn Sink>,
-    cancel: CancellationToken,
+    interrupt: impl Into<Interrupt>,
+    account: Account,
 ) -> Report {
     let began = Instant::now();
     // Failing fast stops the children of this run, which is not an interrupt by a person.
-    let stop = cancel.child_token();
+    let interrupt = interrupt.into();
+    let stop = interrupt.token().child_token();
     let run = Arc::new(Run {
         state: State::of(&plan),
         retry: plan.retry.clone(),
         effects,
         cancel: stop.clone(),
+        interrupt: interrupt.clone(),
+        account,
         sink,
         endings: Mutex::default(),
         failures: Mutex::default(),
@@ -194,7 +203,7 @@ pub async fn execute<E: Effects>(
             message: message.clone(),
         });
     }
-    let watcher = tokio::spawn(watch(run.clone(), cancel.clone()));
+    let watcher = tokio::spawn(watch(run.clone()));
     let bounds = Bounds {
         parallel: settings.parallel.max(1),
         fail_fast: settings.fail_fast,
@@ -208,7 +217,7 @@ pub async fn execute<E: Effects>(
     let skipped = |step: &Step, cause: Option<&StepId>| skip(&run, step, cause);
     scheduler::run(&plan.steps, bounds, &stop, lane, start, skipped).await;
     steps::inputs::end(&run).await;
-    let interrupted = cancel.is_cancelled();
+    let interrupted = interrupt.token().is_cancelled();
     if interrupted {
         // It has something to say, however quickly all ended.
         let _ = watcher.await;
@@ -217,17 +226,25 @@ pub async fn execute<E: Effects>(
     }
     let published = run.state.lock().published;
     let all_well = run.all_well();
-    if !all_well && published {
-        steps::record::cut_off(&run).await;
-    } else if !all_well {
-        let _ = tokio::time::timeout(LAST_WORD, steps::record::give_up(&run)).await;
+    let last_word = async {
+        if all_well {
+            run.account.close();
+        } else if published {
+            steps::record::cut_off(&run).await;
+        } else {
+            let _ = tokio::time::timeout(LAST_WORD, steps::record::give_up(&run)).await;
+        }
+    };
+    tokio::select! {
+        () = last_word => {}
+        () = interrupt.after(interrupt::RECORD) => {}
     }
     super::summary::report(&run, interrupted, began.elapsed())
 }
 
 /// Says what is being stopped as soon as the interrupt comes.
-async fn watch<E: Effects>(run: Arc<Run<E>>, cancel: CancellationToken) {
-    cancel.cancelled().await;
+async fn watch<E: Effects>(run: Arc<Run<E>>) {
+    run.interrupt.after(Duration::ZERO).await;
     let running = lock(&run.running).clone();
     run.sink.event(&Event::Interrupting { running });
 }
@@ -244,9 +261,10 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
         step: step.id.clone(),
     };
     let work = AssertUnwindSafe(act(&run, &step, &teller)).catch_unwind();
-    let result = work
-        .await
-        .unwrap_or_else(|_| Err(StepFailure::panicked(&step.id)));
+    let result = tokio::select! {
+        result = work => result.unwrap_or_else(|_| Err(StepFailure::panicked(&step.id))),
+        () = run.interrupt.after(share(&step.action)) => Err(cut(&run, &step, &teller)),
+    };
     lock(&run.running).retain(|running| *running != step.id);
     // The release is done without it.
     let result = match result {
@@ -304,6 +322,30 @@ async fn one<E: Effects>(run: Arc<Run<E>>, step: Step) -> Ended {
         run: ran,
     });
     ended
+}
+
+/// How long a step may go on after the interrupt.
+const fn share(action: &Action) -> Duration {
+    match action {
+        Action::Build(_) | Action::Smoke(_) | Action::Sign(_) => interrupt::CHILDREN,
+        _ => interrupt::REQUESTS,
+    }
+}
+
+/// A step that did not end in time after the interrupt. A tag that it was just writing may stand or not, and that is said.
+fn cut<E: Effects>(run: &Run<E>, step: &Step, teller: &Teller<E>) -> StepFailure {
+    let tag = match &step.action {
+        Action::Tag(step) => &step.tag,
+        Action::Alias(step) => &step.alias,
+        Action::Move(step) => &step.tag,
+        _ => return StepFailure::interrupted(),
+    };
+    if run.account.is_open(tag) {
+        teller.warn(format!(
+            "`{tag}` was written, and the registry had not answered when the run was interrupted: it may stand or not"
+        ));
+    }
+    StepFailure::interrupted()
 }
 
 async fn act<E: Effects>(run: &Arc<Run<E>>, step: &Step, teller: &Teller<E>) -> Result<Done, StepFailure> {

@@ -1,7 +1,9 @@
 //! What a server's limit of requests leaves, as Docker Hub tells it: `ratelimit-limit: 100;w=21600`, `ratelimit-remaining: 76;w=21600`.
 
+use super::LONGEST;
 use reqwest::header::HeaderMap;
 use std::fmt;
+use std::time::Duration;
 
 /// What is left of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,13 @@ impl Allowance {
             remaining,
             window,
         })
+    }
+
+    /// How long to leave the server alone where nothing is left: as long as it takes on average until one more request is allowed. When exactly that
+    /// is, it does not tell. `None` where something is left, or it is not known what the limit is for.
+    pub(super) fn rest(self) -> Option<Duration> {
+        let window = self.window.filter(|_| self.remaining == 0)?;
+        Some(Duration::from_secs(window.div_ceil(self.limit)).min(LONGEST))
     }
 
     /// Whether a fifth or less is left.

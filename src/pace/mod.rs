@@ -75,6 +75,22 @@ pub enum Again {
     Refused(String),
 }
 
+/// What a request counts as where servers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// A pull: Docker Hub limits these, and nothing else.
+    AsPull,
+    /// A request as any other.
+    AsAny,
+}
+
+/// Why a host is not to be asked.
+#[derive(Debug, Clone, Copy)]
+enum Hold {
+    Asked,
+    Drained(Allowance),
+}
+
 /// See [the module](self).
 #[derive(Clone)]
 pub struct Pace(Arc<Inner>);
@@ -89,6 +105,8 @@ struct State {
     budget: Budget,
     /// Hosts that asked to be left alone, and until when.
     held: HashMap<String, Instant>,
+    /// Hosts whose limit leaves nothing, and until when they are left alone for that.
+    drained: HashMap<String, (Instant, Allowance)>,
     often: Often,
     allowances: BTreeMap<String, Allowance>,
 }
@@ -145,13 +163,18 @@ impl Pace {
                 shown(LONGEST)
             ));
         }
-        let pause = planned.max(asked);
-        let pause = pause + self.jitter(pause);
+        let pause = self.varied(planned.max(asked));
         if self.spend(pause) {
             Again::After(pause)
         } else {
             Again::Refused(self.spent())
         }
+    }
+
+    /// A pause with the part of a fifth that is added to it.
+    #[must_use]
+    pub fn varied(&self, pause: Duration) -> Duration {
+        pause + self.jitter(pause)
     }
 
     /// In tenths of a second, where the pause is none itself: people read it.
@@ -183,26 +206,27 @@ impl Pace {
     ///
     /// # Errors
     /// Why it is not waited so long.
-    pub async fn ready(&self, address: &Url) -> Result<(), String> {
-        self.rested(address).await?;
+    pub async fn ready(&self, address: &Url, counts: Counts) -> Result<(), String> {
+        self.rested(address, counts).await?;
         let Some(turn) = self.turn(address) else {
             return Ok(());
         };
         tokio::time::sleep_until(turn).await;
         // Meanwhile another answer may have told to wait.
-        self.rested(address).await
+        self.rested(address, counts).await
     }
 
-    async fn rested(&self, address: &Url) -> Result<(), String> {
-        while let Some(until) = self.held(address) {
+    async fn rested(&self, address: &Url, counts: Counts) -> Result<(), String> {
+        while let Some((until, hold)) = self.hold(address, counts) {
             let wait = until.saturating_duration_since(Instant::now());
             if !self.spend(wait) {
-                return Err(format!(
-                    "`{}` has asked to wait {} more: {}",
-                    authority(address),
-                    shown(wait),
-                    self.spent()
-                ));
+                let why = match hold {
+                    Hold::Asked => format!("has asked to wait {} more", shown(wait)),
+                    Hold::Drained(allowance) => {
+                        format!("has to be left alone for {} more, for {allowance}", shown(wait))
+                    }
+                };
+                return Err(format!("`{}` {why}: {}", authority(address), self.spent()));
             }
             tokio::time::sleep_until(until).await;
         }
@@ -211,9 +235,18 @@ impl Pace {
 
     /// Until when the host of this address is not to be asked; `None` where it may be.
     #[must_use]
-    pub fn held(&self, address: &Url) -> Option<Instant> {
-        let until = self.state().held.get(&authority(address)).copied()?;
-        (until > Instant::now()).then_some(until)
+    pub fn held(&self, address: &Url, counts: Counts) -> Option<Instant> {
+        self.hold(address, counts).map(|(until, _)| until)
+    }
+
+    fn hold(&self, address: &Url, counts: Counts) -> Option<(Instant, Hold)> {
+        let (host, state) = (authority(address), self.state());
+        let asked = state.held.get(&host).map(|until| (*until, Hold::Asked));
+        let limited = counts == Counts::AsPull || !self.is_scarce(address);
+        let drained = state.drained.get(&host).filter(|_| limited);
+        let drained = drained.map(|(until, allowance)| (*until, Hold::Drained(*allowance)));
+        let longest = asked.into_iter().chain(drained).max_by_key(|(until, _)| *until);
+        longest.filter(|(until, _)| *until > Instant::now())
     }
 
     /// When it is this request's turn; `None` for hosts that are asked as often as one likes.
@@ -231,7 +264,8 @@ impl Pace {
         })
     }
 
-    /// Takes down what an answer tells of limits. After a 429 that says how long to wait, nobody asks its host before.
+    /// Takes down what an answer tells of limits. After a 429 that says how long to wait, nobody asks its host before; where a limit leaves nothing, nobody
+    /// makes a request that counts until one more may be allowed.
     pub fn heard(&self, address: &Url, status: u16, headers: &HeaderMap) {
         if let Some(allowance) = Allowance::read(headers) {
             let name = if self.is_scarce(address) {
@@ -239,7 +273,14 @@ impl Pace {
             } else {
                 authority(address)
             };
-            self.state().allowances.insert(name, allowance);
+            let mut state = self.state();
+            state.allowances.insert(name, allowance);
+            match allowance.rest() {
+                Some(rest) => state
+                    .drained
+                    .insert(authority(address), (Instant::now() + rest, allowance)),
+                None => state.drained.remove(&authority(address)),
+            };
         }
         let asked = retry_after(headers).filter(|asked| status == 429 && *asked <= LONGEST);
         if let Some(asked) = asked {

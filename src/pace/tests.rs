@@ -130,22 +130,22 @@ async fn a_host_that_asks_to_wait_is_left_alone_by_all() {
     pace.heard(&one, 429, &asking("40"));
     pace.heard(&one, 429, &asking("10"));
     let began = Instant::now();
-    pace.ready(&other).await.unwrap();
+    pace.ready(&other, Counts::AsAny).await.unwrap();
     assert_eq!(began.elapsed().as_secs(), 0);
     let same = address("https://r.example:5000/v2/b");
-    let all = join_all((0..20).map(|_| pace.ready(&same))).await;
+    let all = join_all((0..20).map(|_| pace.ready(&same, Counts::AsAny))).await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!(began.elapsed().as_secs(), 40);
-    pace.ready(&same).await.unwrap();
+    pace.ready(&same, Counts::AsAny).await.unwrap();
     assert_eq!(began.elapsed().as_secs(), 40);
     // Other answers hold nobody, and what nobody would wait for does not either.
     pace.heard(&one, 503, &asking("40"));
     pace.heard(&one, 429, &asking("soon"));
     pace.heard(&one, 429, &asking("21600"));
-    assert_eq!(pace.held(&one), None);
+    assert_eq!(pace.held(&one, Counts::AsAny), None);
     // The wait is a pause as others are: 40 of 100 are spent.
     pace.heard(&one, 429, &asking("61"));
-    let error = pace.ready(&one).await.unwrap_err();
+    let error = pace.ready(&one, Counts::AsAny).await.unwrap_err();
     assert!(
         error.starts_with("`r.example:5000` has asked to wait 1m1s more: the 1m40s"),
         "{error}"
@@ -163,7 +163,9 @@ async fn docker_hub_is_asked_300_times_a_minute_at_most() {
     ];
     let mut turns = Vec::new();
     for number in 0..700 {
-        pace.ready(&address(hosts[number % 3])).await.unwrap();
+        pace.ready(&address(hosts[number % 3]), Counts::AsAny)
+            .await
+            .unwrap();
         turns.push(began.elapsed());
     }
     assert_eq!(turns[299].as_secs(), 0);
@@ -177,7 +179,7 @@ async fn docker_hub_is_asked_300_times_a_minute_at_most() {
         "https://mydocker.io/v2",
         "https://docker.io.example/v2",
     ] {
-        pace.ready(&address(host)).await.unwrap();
+        pace.ready(&address(host), Counts::AsAny).await.unwrap();
     }
     assert_eq!(began.elapsed().as_secs(), 120);
     assert!(pace.spend(Retry::default().budget.0));
@@ -203,4 +205,56 @@ fn few_requests_that_are_left_are_told() {
             "r.example:5000: 0 of 100 requests are left of what its limit allows in 6h"
         ]
     );
+}
+
+fn left(remaining: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("ratelimit-limit", "100;w=21600".parse().unwrap());
+    headers.insert("ratelimit-remaining", remaining.parse().unwrap());
+    headers
+}
+
+/// Docker Hub counts pulls alone: all else goes on.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_leaves_nothing_holds_what_counts_until_one_more_may_be_allowed() {
+    let pace = Pace::new(limits(900));
+    let (hub, other) = (
+        address("https://registry-1.docker.io/v2/a"),
+        address("https://r.example/v2/a"),
+    );
+    let began = Instant::now();
+    pace.heard(&hub, 200, &left("0;w=21600"));
+    pace.ready(&hub, Counts::AsAny).await.unwrap();
+    pace.ready(&other, Counts::AsPull).await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 0);
+    let all = join_all((0..20).map(|_| pace.ready(&hub, Counts::AsPull))).await;
+    assert!(all.iter().all(Result::is_ok));
+    // One of a hundred in six hours.
+    assert_eq!(began.elapsed().as_secs(), 216);
+    // Something is left again.
+    pace.heard(&hub, 429, &left("0;w=21600"));
+    pace.heard(&hub, 200, &left("1;w=21600"));
+    pace.ready(&hub, Counts::AsPull).await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 216);
+    // It goes on as long as the budget does, and says what it stopped for.
+    let error = loop {
+        pace.heard(&hub, 429, &left("0;w=21600"));
+        if let Err(error) = pace.ready(&hub, Counts::AsPull).await {
+            break error;
+        }
+    };
+    assert_eq!(began.elapsed().as_secs(), 864);
+    assert_eq!(
+        error,
+        "`registry-1.docker.io` has to be left alone for 3m36s more, for 0 of 100 requests are left of what its limit allows in 6h: the 15m of pauses that a run may make are spent"
+    );
+    // Who is not known to count pulls alone counts all, and who does not say for how long holds nobody.
+    pace.heard(&other, 200, &left("0;w=21600"));
+    assert!(pace.held(&other, Counts::AsAny).is_some());
+    pace.heard(&other, 200, &{
+        let mut headers = left("0");
+        headers.insert("ratelimit-limit", "100".parse().unwrap());
+        headers
+    });
+    assert_eq!(pace.held(&other, Counts::AsAny), None);
 }

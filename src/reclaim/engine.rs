@@ -61,7 +61,7 @@ pub(super) async fn build_cache(
 }
 
 /// The line `Reclaimable: 937.7MB` at the end of `docker buildx du`.
-fn reclaimable(text: &str) -> Option<u64> {
+pub(super) fn reclaimable(text: &str) -> Option<u64> {
     let line = text
         .lines()
         .rev()
@@ -77,7 +77,7 @@ pub(super) fn size(text: &str) -> Option<u64> {
 /// A line of `docker image ls`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Listed {
+pub(super) struct Listed {
     #[serde(rename = "ID")]
     id: String,
     repository: String,
@@ -144,7 +144,7 @@ pub(super) async fn images(
     Ok(items)
 }
 
-fn listed(text: &str) -> Result<Vec<Listed>, String> {
+pub(super) fn listed(text: &str) -> Result<Vec<Listed>, String> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines
         .map(|line| serde_json::from_str(line).map_err(|error| format!("`docker image ls`: {error}")))

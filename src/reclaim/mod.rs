@@ -4,6 +4,8 @@
 
 mod engine;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod item;
 mod remove;
 

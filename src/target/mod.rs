@@ -5,6 +5,8 @@
 
 pub mod artifact;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod images;
 pub mod layout;
 mod measure;

@@ -34,11 +34,15 @@ impl Content {
 /// Called before each request with its verb (`resolve`, `read`, `put`) and reference; may change the content, and may let it fail.
 pub(crate) type Hook = Box<dyn FnMut(&str, &str, &mut Content) -> Option<TargetError> + Send>;
 
+/// Asked about each request with its verb (`resolve`, `read`, `put`, `copy`) and reference, and with `answer` once a tag was put: true, and it is never answered.
+pub(crate) type Stall = Box<dyn FnMut(&str, &str) -> bool + Send>;
+
 /// A target in memory.
 #[derive(Default)]
 pub(crate) struct Memory {
     content: Mutex<Content>,
     hook: Mutex<Option<Hook>>,
+    stall: Mutex<Option<Stall>>,
 }
 
 /// A failure of a request.
@@ -67,6 +71,23 @@ impl Memory {
         hook: impl FnMut(&str, &str, &mut Content) -> Option<TargetError> + Send + 'static,
     ) {
         *self.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Sets which requests are never answered.
+    pub(crate) fn stall(&self, stall: impl FnMut(&str, &str) -> bool + Send + 'static) {
+        *self.stall.lock().unwrap() = Some(Box::new(stall));
+    }
+
+    async fn answered(&self, verb: &str, reference: &str) {
+        let stalls = self
+            .stall
+            .lock()
+            .unwrap()
+            .as_mut()
+            .is_some_and(|stall| stall(verb, reference));
+        if stalls {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// The digest under a tag.
@@ -101,6 +122,7 @@ impl Memory {
 
 impl Target for Memory {
     async fn resolve(&self, _: &Repository, reference: &Reference) -> Presence<Digest> {
+        self.answered("resolve", &reference.to_string()).await;
         if let Some(error) = self.before("resolve", &reference.to_string()) {
             return Presence::Unknown(error);
         }
@@ -112,6 +134,7 @@ impl Target for Memory {
     }
 
     async fn manifest(&self, _: &Repository, reference: &Reference) -> Presence<RawManifest> {
+        self.answered("read", &reference.to_string()).await;
         if let Some(error) = self.before("read", &reference.to_string()) {
             return Presence::Unknown(error);
         }
@@ -148,6 +171,7 @@ impl Target for Memory {
         to: &Repository,
         manifest: &RawManifest,
     ) -> Result<(), TargetError> {
+        self.answered("copy", &manifest.digest.to_string()).await;
         if let Some(error) = self.before("copy", &manifest.digest.to_string()) {
             return Err(error);
         }
@@ -165,6 +189,7 @@ impl Target for Memory {
         tag: &Tag,
         manifest: &RawManifest,
     ) -> Result<(), TargetError> {
+        self.answered("put", tag.as_str()).await;
         if let Some(error) = self.before("put", tag.as_str()) {
             return Err(error);
         }
@@ -172,6 +197,7 @@ impl Target for Memory {
             content.writes.push(format!("{tag} {}", manifest.digest));
             content.put(tag, manifest);
         });
+        self.answered("answer", tag.as_str()).await;
         Ok(())
     }
 

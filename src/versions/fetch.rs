@@ -5,7 +5,7 @@ use super::error::Failure;
 use super::redact;
 use crate::environment::Environment;
 use crate::failure::{Place, Symptom, Trouble};
-use crate::pace::{Pace, retry_after};
+use crate::pace::{Counts, Pace, retry_after};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use std::sync::{Arc, OnceLock};
@@ -97,7 +97,10 @@ impl Http {
             if let Some(value) = authorization(&address) {
                 request = request.header(header::AUTHORIZATION, value);
             }
-            self.pace.ready(&address).await.map_err(Failure::permanent)?;
+            self.pace
+                .ready(&address, Counts::AsAny)
+                .await
+                .map_err(Failure::permanent)?;
             let sent = request.send().await;
             let response = sent.map_err(|error| describe(place, &error, &address))?;
             let (status, answered) = (response.status().as_u16(), response.headers());

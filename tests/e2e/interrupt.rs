@@ -1,7 +1,10 @@
-//! Ctrl-C and SIGTERM: the run ends at once, leaves nothing running, publishes nothing, and can be taken up again.
+//! Ctrl-C and SIGTERM: the run ends at once, leaves nothing running, says what stands, and can be taken up again.
 
-use crate::support::{Family, Registry, Running, docker, unique};
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{AMD64, Family, Registry, Running, docker, unique};
 use rustix::process::Signal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Processes on this machine whose command line holds this text.
@@ -30,9 +33,17 @@ fn gone(text: &str) {
 /// Sends the signal and waits for the end, which must come soon.
 #[track_caller]
 fn interrupted(running: Running, signal: Signal) -> crate::support::Run {
+    interrupted_with(running, &[signal], 130)
+}
+
+#[track_caller]
+fn interrupted_with(running: Running, signals: &[Signal], code: i32) -> crate::support::Run {
     let began = Instant::now();
-    running.signal(signal);
-    let run = running.wait().expect(130);
+    for signal in signals {
+        running.signal(*signal);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = running.wait().expect(code);
     assert!(
         began.elapsed() < Duration::from_secs(5),
         "it took {:?}",
@@ -156,4 +167,64 @@ fn e2e_interrupt_by_sigint_during_a_smoke_test() {
 #[test]
 fn e2e_interrupt_by_sigterm_during_a_smoke_test() {
     during_a_test(Signal::TERM);
+}
+
+/// The registry takes a release's tags, and does not answer where an alias is moved. One interrupt, and two of them.
+#[test]
+fn e2e_interrupt_while_the_registry_is_slow_says_what_stands() {
+    let registry = Registry::start();
+    // How many requests more are to stall, and how many have.
+    let (left, stalled) = (Arc::new(AtomicUsize::new(1)), Arc::new(AtomicUsize::new(0)));
+    let counts = (left.clone(), stalled.clone());
+    let proxy = Proxy::start(registry.address(), move |request| {
+        let take = |left: usize| left.checked_sub(1);
+        let stalls = request.puts("latest-omos")
+            && counts
+                .0
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+                .is_ok();
+        if stalls {
+            counts.1.fetch_add(1, Ordering::SeqCst);
+            Fault::Stall
+        } else {
+            Fault::Pass
+        }
+    });
+    let family = Family::of(proxy.address(), &[AMD64], &["base", "omos"]);
+    let stopped = |signals: &[Signal], code: i32| {
+        let seen = stalled.load(Ordering::SeqCst);
+        let mut running = family.splitbase().start(&["release", "v1.0.0", "-o", "json"]);
+        let until = Instant::now() + Duration::from_secs(60);
+        while stalled.load(Ordering::SeqCst) == seen {
+            assert!(Instant::now() < until && !running.ended(), "no alias was moved");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        interrupted_with(running, signals, code)
+    };
+    let run = stopped(&[Signal::INT], 8);
+    run.says("interrupt")
+        .says("`latest-omos` was written, and the registry had not answered");
+    let report = run.json();
+    assert_eq!(report["exit_code"], 8);
+    // What stands, and what is not known to.
+    assert_eq!(report["images"][2]["tags"], serde_json::json!(["v1.0.0-omos"]));
+    assert_eq!(report["images"][2]["aliases"], serde_json::json!([]));
+    let record = family.record(&registry, "v1.0.0");
+    assert_eq!(
+        (&record["state"], &record["ended"]),
+        (&"publishing".into(), &true.into())
+    );
+    assert!(family.public_tags(&registry).contains_key("v1.0.0-omos"));
+
+    // Who cannot wait even for that is told as much in a line.
+    left.store(1, Ordering::SeqCst);
+    let run = stopped(&[Signal::INT, Signal::TERM], 8);
+    run.says("interrupted twice")
+        .says("done or not, for the answer did not come: `latest-omos`");
+    assert_eq!(run.json()["exit_code"], 8);
+
+    let run = family.splitbase().ok(&["recover", "--yes"]);
+    assert_eq!(run.builds(), [""; 0]);
+    assert_eq!(family.record(&registry, "v1.0.0")["state"], "done");
+    assert!(family.public_tags(&registry).contains_key("latest-omos"));
 }

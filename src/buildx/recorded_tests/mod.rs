@@ -2,6 +2,7 @@
 
 mod cases;
 mod engine;
+mod named;
 mod record;
 mod scene;
 
@@ -46,6 +47,14 @@ fn check(case: &Case, recorded: &Recorded) {
     assert_eq!(rule, failure.class, "{shown}");
     assert_eq!((failure.rule, failure.class), (case.rule, case.class), "{shown}");
     assert_eq!(failure.status, case.status, "{shown}");
+    let named = named::NAMED.iter().find(|(name, ..)| *name == case.name);
+    let (_, code, request) = named.copied().unwrap_or((case.name, None, None));
+    assert_eq!(failure.code, code, "{shown}");
+    assert_eq!(
+        failure.request.map(|text| named::plain(&text)).as_deref(),
+        request,
+        "{shown}"
+    );
     let mend = failure.hints.join("\n");
     assert_eq!(mend.is_empty(), case.mend.is_empty(), "{shown}");
     assert!(mend.contains(case.mend), "{shown}");

@@ -8,7 +8,7 @@ use crate::domain::{ExitCode, ImageId};
 use crate::effects::Real;
 use crate::engine::{self, Room, Verdict};
 use crate::environment::Environment;
-use crate::execute::{self, Event, Report, Sink};
+use crate::execute::{self, Event, Interrupt, Report, Sink};
 use crate::facts::Facts;
 use crate::inputs::InputEntry;
 use crate::plan::{Action, Plan, PlanImage, Step};
@@ -94,8 +94,12 @@ impl Session {
             environment,
             family,
         });
-        let report = execute::execute(plan, Arc::clone(&effects), settings, sink, self.cancel.clone()).await;
-        effects.held.remove(&effects.environment, &self.cancel).await;
+        let (interrupt, account) = (self.interrupt.clone(), self.account.clone());
+        let report = execute::execute(plan, Arc::clone(&effects), settings, sink, interrupt, account).await;
+        tokio::select! {
+            () = effects.held.remove(&effects.environment, &self.cancel) => {}
+            () = self.interrupt.after(Interrupt::CLEANING) => {}
+        }
         Ok(report)
     }
 

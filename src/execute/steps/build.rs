@@ -145,6 +145,7 @@ async fn attempts<E: Effects>(
             }
             Again::WithoutCacheFrom | Again::FailedRun | Again::Never => None,
         };
+        let pause = pause.map(|pause| run.effects.varied(pause));
         let spent = pause.is_some_and(|pause| !pause.is_zero() && !run.effects.may_pause(pause));
         let Some(pause) = pause.filter(|_| !spent) else {
             let passes = matches!(failure.again, Again::Transient | Again::Push);

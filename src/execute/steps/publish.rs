@@ -106,8 +106,11 @@ pub(in super::super) async fn moving<E: Effects>(run: &Run<E>, step: &MoveStep) 
         }
         (None, Some(from)) => {
             run.state.lock().published = true;
+            run.account.asks(tag);
             let target = run.effects.target();
-            if target.delete_tag(&step.repository, tag.tag(), from).await? {
+            let deleted = target.delete_tag(&step.repository, tag.tag(), from).await?;
+            run.account.did(tag);
+            if deleted {
                 return Ok(Done::of("deleted"));
             }
             let message = format!("`{tag}` cannot be deleted there: it stays at {from}");
@@ -301,7 +304,9 @@ pub(super) async fn place<E: Effects>(
         None => required(target, source.unwrap_or(repository), digest).await?,
     };
     run.state.lock().published = true;
+    run.account.asks(tag);
     target.put_manifest_if(repository, tag.tag(), &raw, seen).await?;
+    run.account.did(tag);
     run.state.lock().standing.insert(tag.clone());
     Ok(())
 }

@@ -140,3 +140,14 @@ async fn variants_are_built_on_the_base_by_platform_digest() {
         assert_eq!(attempt.base.as_deref(), Some(expected.as_str()));
     }
 }
+
+/// What failed at once is not to come back at once.
+#[tokio::test(start_paused = true)]
+async fn pauses_before_another_attempt_at_a_build_are_varied() {
+    let mut world = World::new(DEVBOX);
+    world.script("build/base/linux-amd64", &[Goes::Fails(Again::Push)]);
+    *world.fake.jitter.lock().unwrap() = Duration::from_millis(2500);
+    assert_eq!(world.release().await.exit_code, 0);
+    let pauses = world.fake.pauses.lock().unwrap();
+    assert!(pauses.contains(&Duration::from_millis(17_500)), "{pauses:?}");
+}

@@ -1,10 +1,13 @@
 //! Interrupts, failing fast, and faults of this program.
 
 use super::world::{Goes, World, messages};
-use crate::execute::{Again, Event, RunOutcome, StepOutcome};
+use crate::execute::{Again, Event, Report, RunOutcome, StepOutcome};
 use crate::record::RecordState::{Failed, Planned};
 use crate::testing::given::DEVBOX;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_stops_what_runs_and_starts_nothing() {
@@ -103,4 +106,74 @@ async fn the_native_platform_does_not_wait_for_the_other_one() {
             StepOutcome::Done
         );
     }
+}
+
+/// A registry that does not answer, from the request with this verb and reference on, while the run is interrupted there: the report is there within 5 s.
+async fn interrupted_at(world: &mut World, verb: &'static str, reference: &'static str, all: bool) -> Report {
+    let (cancel, came) = (world.cancel.clone(), Arc::new(OnceLock::new()));
+    let stalled = came.clone();
+    world.fake.target.stall(move |asked, name| {
+        let here = asked == verb && name.starts_with(reference);
+        if here {
+            stalled.get_or_init(Instant::now);
+            cancel.cancel();
+        }
+        here || all && stalled.get().is_some()
+    });
+    let report = world.release().await;
+    let took = came.get().expect("it was never asked").elapsed();
+    assert!(took < Duration::from_secs(5), "{verb} {reference}: {took:?}");
+    report
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_while_the_registry_is_slow_leaves_a_report_in_time() {
+    for all in [false, true] {
+        for (verb, reference, code, step) in [
+            ("put", "latest-omos", 8, "alias/latest-omos"),
+            ("answer", "latest-omos", 8, "alias/latest-omos"),
+            ("put", "v1.0.0-omos", 8, "tag/v1.0.0-omos"),
+            ("answer", "v1.0.0-omos", 8, "tag/v1.0.0-omos"),
+            ("put", "base-", 130, "build/base/linux-amd64"),
+            ("put", "variant-omos-", 130, "build/variant/omos/linux-amd64"),
+            ("put", "_release-", 130, "record/planned"),
+        ] {
+            let mut world = World::new(DEVBOX);
+            let report = interrupted_at(&mut world, verb, reference, all).await;
+            let what = format!("{verb} {reference} {all}");
+            assert_eq!(report.exit_code, code, "{what}: {}", messages(&report));
+            assert_eq!(world.outcome(step), StepOutcome::Interrupted, "{what}");
+            assert_eq!(world.account.is_published(), code == 8, "{what}");
+            let told = report
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("it may stand or not"));
+            assert_eq!(told, code == 8, "{what}: {:?}", report.warnings);
+            if code == 8 && !all {
+                // The record says that nobody is at it any more.
+                assert!(world.last_record().await.ended, "{what}");
+            }
+        }
+    }
+}
+
+/// Aliases that may still read as before are asked for again, for up to 10 s: not after an interrupt.
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_while_aliases_are_read_back_leaves_a_report_in_time() {
+    let mut world = World::new(DEVBOX);
+    let (cancel, moved) = (world.cancel.clone(), Arc::new(AtomicBool::new(false)));
+    world.fake.target.stall(move |verb, reference| {
+        if verb == "answer" && reference == "latest-omos" {
+            moved.store(true, Relaxed);
+        }
+        let here = verb == "resolve" && reference == "latest-omos" && moved.load(Relaxed);
+        if here {
+            cancel.cancel();
+        }
+        here
+    });
+    let report = world.release().await;
+    assert_eq!(report.exit_code, 8, "{}", messages(&report));
+    assert_eq!(world.outcome("record/done"), StepOutcome::Interrupted);
+    assert!(world.last_record().await.ended);
 }

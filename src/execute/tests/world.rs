@@ -2,7 +2,7 @@
 
 use crate::domain::{Digest, ExitCode, ImageId, Mark, PublicTag, Tag};
 use crate::execute::{
-    Again, AttemptFailure, BuildAttempt, Built, Effects, Event, Report, Settings, Sink, StepOutcome,
+    Account, Again, AttemptFailure, BuildAttempt, Built, Effects, Event, Report, Settings, Sink, StepOutcome,
     TestFailure, Told, execute,
 };
 use crate::gather::{self, current_tags, probe_image};
@@ -54,6 +54,8 @@ pub(super) struct Fake {
     /// Whether all pauses that the run may make are spent.
     pub(super) impatient: std::sync::atomic::AtomicBool,
     pub(super) pauses: Mutex<Vec<Duration>>,
+    /// What is added to a pause before another attempt.
+    pub(super) jitter: Mutex<Duration>,
     /// Builds and tests that run now, and the most that ever did.
     pub(super) load: Mutex<(usize, usize)>,
     /// The lists of inputs that are to be published.
@@ -315,6 +317,10 @@ impl Effects for Fake {
         !self.impatient.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    fn varied(&self, time: Duration) -> Duration {
+        time + *self.jitter.lock().unwrap()
+    }
+
     async fn pause(&self, time: Duration) {
         // Those of the adoption last as long as its own requests took: next to nothing here.
         if time.is_zero() || time > Duration::from_millis(900) {
@@ -353,6 +359,7 @@ pub(super) struct World {
     pub(super) events: Arc<Events>,
     pub(super) cancel: CancellationToken,
     pub(super) settings: Settings,
+    pub(super) account: Account,
 }
 
 impl World {
@@ -367,6 +374,7 @@ impl World {
                 fail_fast: false,
                 keep_images: false,
             },
+            account: Account::default(),
         }
     }
 
@@ -416,7 +424,16 @@ impl World {
     /// Runs a plan.
     pub(super) async fn run(&self, plan: Plan) -> Report {
         let (fake, events) = (self.fake.clone(), self.events.clone());
-        execute(Arc::new(plan), fake, self.settings, events, self.cancel.clone()).await
+        let cancel = self.cancel.clone();
+        execute(
+            Arc::new(plan),
+            fake,
+            self.settings,
+            events,
+            cancel,
+            self.account.clone(),
+        )
+        .await
     }
 
     /// Looks, plans and runs.
@@ -435,8 +452,17 @@ impl World {
 
     /// The states that the record was written in, in order.
     pub(super) async fn states(&self) -> Vec<RecordState> {
+        self.records().await.iter().map(|record| record.state).collect()
+    }
+
+    /// The record as it was written last.
+    pub(super) async fn last_record(&self) -> Record {
+        self.records().await.pop().unwrap()
+    }
+
+    async fn records(&self) -> Vec<Record> {
         let written = self.fake.target.with(|content| content.writes.clone());
-        let mut states = Vec::new();
+        let mut records = Vec::new();
         for line in written.iter().filter(|line| line.starts_with("_release-")) {
             let digest: Digest = line.split_once(' ').unwrap().1.parse().unwrap();
             let raw = self
@@ -451,9 +477,9 @@ impl World {
                 .blob(&self.given.family.repository, &layer, 1 << 20)
                 .await
                 .unwrap();
-            states.push(serde_json::from_slice::<Record>(&bytes).unwrap().state);
+            records.push(serde_json::from_slice(&bytes).unwrap());
         }
-        states
+        records
     }
 
     /// The attempts at a step.

@@ -8,6 +8,7 @@ use super::failure::{Operation, clean};
 use super::http::{Http, is_loopback, same_origin};
 use crate::credentials::{Credential, CredentialSource, Credentials, Secret};
 use crate::environment::Redactor;
+use crate::pace::Counts;
 use crate::target::TargetError;
 use base64::Engine as _;
 use reqwest::Url;
@@ -324,7 +325,7 @@ impl Auth {
         if let Some(Credential::Password { username, password }) = &credential {
             request = request.header("Authorization", basic(operation, username, password)?);
         }
-        let _permit = http.enter(operation, realm).await?;
+        let _permit = http.enter(operation, realm, Counts::AsAny).await?;
         let asked = Instant::now();
         let failed = |error: reqwest::Error| {
             let mut error = operation.transport(&error.without_url());
@@ -344,21 +345,24 @@ impl Auth {
         if !status.is_success() {
             return Err(operation.status(Some(&server), status, &headers, &body));
         }
-        let answer: TokenAnswer = serde_json::from_slice(&body)
-            .map_err(|_| operation.permanent(format!("{server}: its answer is no token")))?;
-        let value = answer
-            .token
-            .or(answer.access_token)
-            .filter(|token| !token.is_empty())
+        let (value, validity) = token_in(&body)
             .ok_or_else(|| operation.permanent(format!("{server}: its answer is no token")))?;
-        let validity = answer.expires_in.map_or(DEFAULT_VALIDITY, Duration::from_secs);
-        // A little less than promised: the token must still be good when it arrives.
-        let validity = validity.saturating_sub((validity / 10).min(Duration::from_secs(10)));
         Ok(Token {
             value: Secret::new(value),
-            expires: asked + validity.min(Duration::from_secs(24 * 3600)),
+            expires: asked + validity,
         })
     }
+}
+
+/// The token in the answer of a token server, and how long it is used.
+pub(super) fn token_in(body: &[u8]) -> Option<(String, Duration)> {
+    let answer: TokenAnswer = serde_json::from_slice(body).ok()?;
+    let value = answer.token.or(answer.access_token);
+    let validity = answer.expires_in.map_or(DEFAULT_VALIDITY, Duration::from_secs);
+    // A little less than promised: the token must still be good when it arrives.
+    let validity = validity.saturating_sub((validity / 10).min(Duration::from_secs(10)));
+    let validity = validity.min(Duration::from_secs(24 * 3600));
+    Some((value.filter(|token| !token.is_empty())?, validity))
 }
 
 #[derive(serde::Deserialize)]

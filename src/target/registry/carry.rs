@@ -5,7 +5,7 @@ use super::auth::Access;
 use super::exchange::{Place, Request};
 use super::failure::Operation;
 use super::pipe::Pipe;
-use super::push::{location, proven};
+use super::push::{is_page, is_taken, location, proven};
 use crate::domain::{Digest, Repository};
 use crate::target::oci::{self, Descriptor};
 use crate::target::transfer::{ByteStream, How};
@@ -15,6 +15,15 @@ use serde_json::Value;
 
 /// Longest list of referrers that is read, in bytes: as any other manifest (distribution specification, "Pushing manifests").
 const REFERRERS_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The descriptors in a page of referrers.
+pub(super) fn descriptors_in(page: &[u8]) -> Option<Vec<Value>> {
+    let mut list: Value = serde_json::from_slice(page).ok()?;
+    match list.get_mut("manifests")?.take() {
+        Value::Array(descriptors) => Some(descriptors),
+        _ => None,
+    }
+}
 
 impl Registry {
     /// The bytes of a blob as they come; whoever takes them sees to their digest. One attempt.
@@ -53,7 +62,9 @@ impl Registry {
         self.retrying(|| async move {
             let head = Request::new(Method::HEAD, to, Access::Push, format!("blobs/{}", blob.digest));
             match self.checked(operation, &head).await {
-                Ok(_) => return Ok(How::There),
+                Ok(answer) if !is_page(&answer) => return Ok(How::There),
+                // The upload will tell.
+                Ok(_) => {}
                 Err(error) if error.status == Some(404) => {}
                 Err(error) => return Err(error),
             }
@@ -75,7 +86,8 @@ impl Registry {
                 piped: Some(&pipe),
                 ..Request::new(Method::PUT, to, Access::Push, "")
             };
-            self.checked(operation, &put).await?;
+            let answer = self.checked(operation, &put).await?;
+            is_taken(operation, &answer, blob.digest)?;
             Ok(How::Copied)
         })
         .await
@@ -106,6 +118,7 @@ impl Registry {
         };
         self.retrying(|| async {
             let answer = self.checked(&operation, &request).await?;
+            is_taken(&operation, &answer, manifest.digest)?;
             Ok(answer.header("oci-subject").is_some())
         })
         .await
@@ -129,10 +142,8 @@ impl Registry {
         };
         let mut found = Vec::new();
         let read = self.pages(&operation, first, REFERRERS_LIMIT, |page| {
-            let list: Value = serde_json::from_slice(page).unwrap_or_default();
-            let page = list.get("manifests").and_then(Value::as_array);
-            let page = page.ok_or_else(|| operation.permanent("it is no list of descriptors"))?;
-            found.extend(page.iter().cloned());
+            let page = descriptors_in(page);
+            found.extend(page.ok_or_else(|| operation.permanent("it is no list of descriptors"))?);
             Ok(())
         });
         match read.await {

@@ -4,7 +4,7 @@ use super::auth::Access;
 use super::exchange::{Place, Request};
 use super::failure::Operation;
 use super::pipe::Pipe;
-use super::push::{location, proven};
+use super::push::{is_page, is_taken, location, proven};
 use super::{Registry, once};
 use crate::domain::Repository;
 use crate::target::images::required;
@@ -58,8 +58,11 @@ impl Registry {
                     format!("manifests/{}", manifest.digest),
                 )
             };
-            self.retrying(|| async { self.checked(&operation, &request).await.map(drop) })
-                .await?;
+            self.retrying(|| async {
+                let answer = self.checked(&operation, &request).await?;
+                is_taken(&operation, &answer, manifest.digest)
+            })
+            .await?;
         }
         Ok(())
     }
@@ -116,7 +119,11 @@ impl Registry {
             return Ok(());
         };
         let head = Request::new(Method::HEAD, to, Access::Push, format!("blobs/{}", blob.digest));
-        if self.checked(operation, &head).await.is_ok() {
+        if self
+            .checked(operation, &head)
+            .await
+            .is_ok_and(|there| !is_page(&there))
+        {
             self.cancel_upload(operation, to, upload).await;
             return Ok(());
         }
@@ -141,7 +148,8 @@ impl Registry {
             piped: Some(&pipe),
             ..Request::new(Method::PUT, to, Access::Push, "")
         };
-        self.checked(operation, &put).await.map(drop)
+        let answer = self.checked(operation, &put).await?;
+        is_taken(operation, &answer, blob.digest)
     }
 
     /// Asks the registry to take a blob over from the other repository; where it does not, it opens an upload instead, and says where.
@@ -158,7 +166,9 @@ impl Registry {
             ..Request::new(Method::POST, to, Access::Push, query)
         };
         match self.checked(operation, &post).await {
-            Ok(answer) if answer.status == StatusCode::CREATED => Ok(None),
+            Ok(answer) if answer.status == StatusCode::CREATED => {
+                is_taken(operation, &answer, blob.digest).map(|()| None)
+            }
             Ok(answer) => location(operation, &answer).map(Some),
             Err(error) if error.class == FailureClass::Transient => Err(error),
             // It knows no mounting, or not across these two: whether it lets us upload is another question.

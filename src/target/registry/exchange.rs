@@ -7,12 +7,13 @@ use super::http::same_origin;
 use super::pipe::Pipe;
 use super::{Registry, retry};
 use crate::domain::Repository;
+use crate::pace::Counts;
 use crate::target::transfer::ByteStream;
 use crate::target::{FailureClass, TargetError};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE,
 };
 use reqwest::{Method, StatusCode, Url};
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub(super) struct Request<'a> {
     pub(super) access: Access,
     pub(super) place: Place,
     pub(super) accept: Option<&'static str>,
+    /// Whether an answer that a cache holds will not do.
+    pub(super) fresh: bool,
     pub(super) content_type: Option<String>,
     pub(super) body: Option<Bytes>,
     /// The body, where it is read from elsewhere while it is sent.
@@ -66,11 +69,22 @@ impl<'a> Request<'a> {
             access,
             place: Place::Path(path.into()),
             accept: None,
+            fresh: false,
             content_type: None,
             body: None,
             piped: None,
             mounted_from: None,
             weight: 0,
+        }
+    }
+
+    /// Docker Hub counts the GETs of manifests as pulls, and nothing else.
+    fn counts(&self) -> Counts {
+        match &self.place {
+            Place::Path(path) if self.method == Method::GET && path.starts_with("manifests/") => {
+                Counts::AsPull
+            }
+            _ => Counts::AsAny,
         }
     }
 }
@@ -259,7 +273,7 @@ impl Registry {
         authorization: Option<&Authorization>,
     ) -> Result<Answer, Failure> {
         let http = &self.0.http;
-        let permit = http.enter(operation, &url).await?;
+        let permit = http.enter(operation, &url, request.counts()).await?;
         let mut authorization = authorization;
         let mut redirects = 0;
         loop {
@@ -269,6 +283,9 @@ impl Registry {
             let mut builder = client.request(request.method.clone(), url.clone());
             if let Some(accept) = request.accept {
                 builder = builder.header(ACCEPT, accept);
+            }
+            if request.fresh {
+                builder = builder.header(CACHE_CONTROL, "no-cache");
             }
             if let Some(authorization) = authorization {
                 builder = builder.header(AUTHORIZATION, authorization.header.clone());
@@ -334,7 +351,7 @@ impl Registry {
                 authorization = None;
             }
             url = target;
-            http.ready(operation, &url).await?;
+            http.ready(operation, &url, request.counts()).await?;
         }
     }
 

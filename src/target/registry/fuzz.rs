@@ -1,6 +1,6 @@
 //! What registries send, whatever it holds, for fuzz targets.
 
-use super::{challenge, failure, pages, retry};
+use super::{auth, carry, challenge, failure, pages, retry};
 use crate::pace::Pace;
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use url::Url;
@@ -35,7 +35,7 @@ pub(crate) fn answer(data: &[u8]) {
     if let Ok(address) = Url::parse("https://registry.example/v2/") {
         let pace = Pace::default();
         pace.heard(&address, 429, &headers);
-        let _ = pace.held(&address);
+        let _ = pace.held(&address, crate::pace::Counts::AsPull);
         assert!(pace.few().iter().all(|line| !line.contains(char::is_control)));
     }
     let (_, text) = failure::read_body(body);
@@ -43,4 +43,9 @@ pub(crate) fn answer(data: &[u8]) {
     let line = failure::clean(&String::from_utf8_lossy(body), 100);
     assert!(line.chars().count() <= 101);
     let _: Result<super::tags::Page, _> = serde_json::from_slice(body);
+    let _ = carry::descriptors_in(body);
+    if let Some((_, validity)) = auth::token_in(body) {
+        // A moment that a clock can count to.
+        assert!(tokio::time::Instant::now().checked_add(validity).is_some());
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::failure::Operation;
+use crate::pace::Counts;
 use crate::target::{FailureClass, TargetError};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
@@ -71,21 +72,27 @@ impl Http {
         &self,
         operation: &Operation,
         url: &Url,
+        counts: Counts,
     ) -> Result<OwnedSemaphorePermit, TargetError> {
         loop {
-            self.ready(operation, url).await?;
+            self.ready(operation, url, counts).await?;
             let permit = Arc::clone(&self.permits).acquire_owned().await;
             let permit = permit.map_err(|_| operation.permanent("the client is closed"))?;
             // It may have been told while this one stood in the queue.
-            if self.options.pace.held(url).is_none() {
+            if self.options.pace.held(url, counts).is_none() {
                 return Ok(permit);
             }
         }
     }
 
     /// As [`Http::enter`], for a request that goes on elsewhere, and is under way already.
-    pub(super) async fn ready(&self, operation: &Operation, url: &Url) -> Result<(), TargetError> {
-        let ready = self.options.pace.ready(url).await;
+    pub(super) async fn ready(
+        &self,
+        operation: &Operation,
+        url: &Url,
+        counts: Counts,
+    ) -> Result<(), TargetError> {
+        let ready = self.options.pace.ready(url, counts).await;
         ready.map_err(|reason| TargetError {
             status: Some(429),
             ..operation.error(FailureClass::Permanent, reason)

@@ -9,6 +9,7 @@ use crate::config::Retry;
 use crate::credentials::Secret;
 use crate::domain::{Repository, Tag};
 use crate::environment::Redactor;
+use crate::pace::Counts;
 use crate::target::{FailureClass, TargetError};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
@@ -181,7 +182,7 @@ impl Hub {
             failed
         };
         let client = self.http.client(&url, false).map_err(failed)?;
-        let _permit = self.http.enter(operation, &url).await?;
+        let _permit = self.http.enter(operation, &url, Counts::AsAny).await?;
         let mut request = client
             .request(method, url.clone())
             .timeout(self.options.request_timeout);

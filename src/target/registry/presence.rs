@@ -262,9 +262,12 @@ fn named(reference: &Reference) -> String {
     format!("`{reference}`")
 }
 
+/// What is read by tag is wanted as it is now: some registries have a cache before them that keeps the answer to a GET for minutes, and where a HEAD names
+/// no digest nothing but that GET tells what a tag points at.
 fn request<'a>(method: Method, repository: &'a Repository, reference: &Reference) -> Request<'a> {
     Request {
         accept: Some(oci::ACCEPT),
+        fresh: matches!(reference, Reference::Tag(_)),
         ..Request::new(method, repository, Access::Pull, format!("manifests/{reference}"))
     }
 }

@@ -80,14 +80,25 @@ impl Registry {
                     if matches!(before, Before::Was(seen) if seen != Some(digest)) {
                         deadline = deadline.min(began + FOREIGN);
                     }
-                    let reason = format!(
-                        "{written} was written, and {digest} is there: somebody else writes this tag too"
-                    );
+                    let (why, hint) = if matches!(before, Before::Was(Some(seen)) if seen == digest) {
+                        let why = format!("{digest} is still read, which stood there before");
+                        (
+                            why,
+                            "does a cache before the registry answer? Then wait until it has forgotten, and run this again",
+                        )
+                    } else {
+                        let why = format!("{digest} is there: somebody else writes this tag too");
+                        (
+                            why,
+                            "see who else releases into this repository; then run this again",
+                        )
+                    };
                     TargetError {
-                        hints: vec![
-                            "see who else releases into this repository; then run this again".to_owned(),
-                        ],
-                        ..operation.error(FailureClass::Conflict, reason)
+                        hints: vec![hint.to_owned()],
+                        ..operation.error(
+                            FailureClass::Conflict,
+                            format!("{written} was written, and {why}"),
+                        )
                     }
                 }
                 Err(error) if error.class != FailureClass::Transient && error.status != Some(404) => {
@@ -123,10 +134,10 @@ impl Registry {
     ) -> Result<(), TargetError> {
         let head = Request::new(Method::HEAD, repository, Access::Push, format!("blobs/{digest}"));
         match self.checked(operation, &head).await {
-            Ok(_) => return Ok(()),
+            Ok(answer) if !is_page(&answer) => return Ok(()),
             Err(error) if error.class == FailureClass::Transient => return Err(error),
             // Not there, or not to be seen: the upload will tell.
-            Err(_) => {}
+            _ => {}
         }
         let opened = self.open_upload(operation, repository).await?;
         let mut url = location(operation, &opened)?;
@@ -187,11 +198,16 @@ impl Registry {
     }
 }
 
-/// Whether a PUT did what its status says: some that stand before a registry answer everything with 200 and a page. The digest that a registry names in
-/// its answer, where it names one, is that of the bytes that it got: a tag, unlike a digest in the path, lets it take any.
-fn is_taken(operation: &Operation, answer: &Answer, sent: Digest) -> Result<(), TargetError> {
+/// Whether this is the page of somebody before the registry: no registry answers anything but errors with one.
+pub(super) fn is_page(answer: &Answer) -> bool {
     let kind = answer.header("content-type").unwrap_or_default();
-    if kind.starts_with("text/html") {
+    kind.starts_with("text/html")
+}
+
+/// Whether a PUT or a mount did what its status says: some that stand before a registry answer everything with 200 and a page. The digest that a registry
+/// names in its answer, where it names one (some name the tag), is that of the bytes that it got: a tag lets it take any, and with some a digest in the path does too.
+pub(super) fn is_taken(operation: &Operation, answer: &Answer, sent: Digest) -> Result<(), TargetError> {
+    if is_page(answer) {
         let reason = format!("{} with a page, which no registry answers to this", answer.status);
         return Err(TargetError {
             hints: vec!["see what answers there: is this a registry, or a page before it?".to_owned()],

@@ -4,6 +4,7 @@
 //! A sample of it. `SPLITBASE_FAULTS=all` takes all, `SPLITBASE_FAULTS=NUMBER` another sample, `SPLITBASE_FAULTS=TEXT` what has the text
 //! in its line, and `SPLITBASE_FAULTS_SEED=NUMBER` that schedule alone.
 
+mod git_refs;
 mod scene;
 mod schedules;
 mod sweep;

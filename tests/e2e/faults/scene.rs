@@ -4,7 +4,7 @@ use crate::support::faults::{Injector, Key, Rule, Schedule};
 use crate::support::proxy::Proxy;
 use crate::support::{AMD64, Family, Registry, Run, Splitbase, sha256};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const VERSION: &str = "v1.1.0";
@@ -149,7 +149,7 @@ impl Scene {
         let error = run.stderr.lines().find(|line| line.starts_with("error: "));
         error.unwrap_or_default().clone_into(&mut ending.error);
         assert!(!ending.error.is_empty(), "nothing is said:\n{}", run.stderr);
-        self.check_failed(&registry, &run, &mut ending);
+        self.check_failed(&registry, &run, &mut ending, &injector.corrupted());
         let proxy = Proxy::start(registry.address(), |_| crate::support::proxy::Fault::Pass);
         let again = self.program(&proxy).run(&["release", VERSION]);
         assert_eq!(
@@ -162,19 +162,23 @@ impl Scene {
     }
 
     /// What may be in sight after a failure, and whether the exit code is right.
-    fn check_failed(&self, registry: &Registry, run: &Run, ending: &mut Ending) {
+    fn check_failed(
+        &self,
+        registry: &Registry,
+        run: &Run,
+        ending: &mut Ending,
+        other_bytes: &BTreeSet<String>,
+    ) {
         let tags = self.family.public_tags(registry);
         let corrupted = ending.hits.iter().any(|rule| rule.kind.corrupts_writes());
-        // Nothing points at something that is neither the old nor the new.
-        if !corrupted {
-            for (tag, digest) in &tags {
-                if self.before.get(tag) == Some(digest) {
-                    continue;
-                }
-                let alias = self.names.iter().find(|(name, _)| name == tag);
-                let alias = alias.map_or(tag.as_str(), |(_, alias)| alias);
-                self.is_image(registry, alias, digest);
+        // Nothing points at something that is neither the old nor the new, but a tag whose own bytes were changed on the way.
+        for (tag, digest) in &tags {
+            if self.before.get(tag) == Some(digest) || other_bytes.contains(tag) {
+                continue;
             }
+            let alias = self.names.iter().find(|(name, _)| name == tag);
+            let alias = alias.map_or(tag.as_str(), |(_, alias)| alias);
+            self.is_image(registry, alias, digest);
         }
         let moved = self
             .aliases()
@@ -304,14 +308,23 @@ fn right_codes(ending: &Ending, corrupted: bool) -> Vec<i32> {
         right.extend([1, 3, 5, 6, 7, 8]);
     }
     if !ending.half {
-        if !ours.is_empty() {
-            right.extend([5, 6]);
-        }
+        right.extend(ours.iter().flat_map(|rule| of_request(rule, &ending.error)));
         if !theirs.is_empty() {
             right.extend([1, 6]);
         }
     }
     right
+}
+
+/// What the failure of one of our requests ends with: 5 where it reads, 6 where it writes, and where it reads back what was written or looks whether a
+/// blob has to be.
+fn of_request(rule: &Rule, error: &str) -> Vec<i32> {
+    let of_write = error.contains("read back") || rule.key.path.starts_with("blobs/");
+    match rule.key.method.as_str() {
+        "GET" | "HEAD" if of_write => vec![5, 6],
+        "GET" | "HEAD" => vec![5],
+        _ => vec![6],
+    }
 }
 
 /// Whether what the registry said had to be believed: it denied twice what is there, or named a digest that nothing else tells.

@@ -15,6 +15,8 @@ const ARCHIVE: (&str, &str) = ("HEAD", "/omos/-/omos-2.1.0.tgz");
 const FIRST_BYTE: (&str, &str) = ("GET", "/omos/-/omos-2.1.0.tgz");
 /// More than there are attempts.
 const ALWAYS: usize = 9;
+/// Schedules of several faults.
+const SEEDS: u64 = 30;
 
 /// What fails, and whether it ever ends.
 #[derive(Debug, Clone)]
@@ -24,10 +26,15 @@ struct Point {
     heals: bool,
     /// Whether what is asked is read to its end: of an archive it only counts whether it is there.
     read: bool,
+    /// Where it is one of several faults.
+    seed: Option<u64>,
 }
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(seed) = self.seed {
+            write!(f, "seed {seed}: ")?;
+        }
         self.schedule.fmt(f)
     }
 }
@@ -36,6 +43,7 @@ impl Point {
     /// The exit code that it must end with, where there is just one.
     fn ends(&self) -> Option<i32> {
         match self.kind.name() {
+            _ if self.seed.is_some() => None,
             "latency" | "bandwidth" | "reset-after-answer" => Some(0),
             _ if self.heals && self.kind.passes() => Some(0),
             // Another attempt may be made, or not.
@@ -72,10 +80,22 @@ fn points() -> Vec<Point> {
                     kind,
                     heals,
                     read: (method, path) == DOCUMENT,
+                    seed: None,
                 });
             }
         }
     }
+    let keys = [DOCUMENT, ARCHIVE].map(|(method, path)| Key::npm(method, path));
+    points.extend((0..SEEDS).map(|seed| {
+        let schedule = Schedule::among(seed, &keys, |kind| kind.name() != "corrupt-answer");
+        Point {
+            kind: schedule.0[0].kind,
+            schedule,
+            heals: true,
+            read: true,
+            seed: Some(seed),
+        }
+    }));
     points
 }
 
@@ -133,7 +153,7 @@ impl Stage {
                 format!("{}/{}", registry.address(), self.family.repository()),
             )
             .run(&["release", "v1.1.0"]);
-        assert!(!injector.hits().is_empty(), "not reached");
+        assert!(point.seed.is_some() || !injector.hits().is_empty(), "not reached");
         let told = format!("{}: exit code {}\n{}", point.schedule, run.code, run.stderr);
         let tags = self.family.tags(&registry);
         if run.code == 0 {

@@ -3,6 +3,7 @@
 use super::proxy::{Fault, Request};
 use super::wire::Wire;
 use regex::Regex;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
@@ -156,6 +157,15 @@ impl Key {
         }
     }
 
+    /// That of requests that git makes itself.
+    pub fn git(method: &str, path: &str) -> Self {
+        Self {
+            ours: false,
+            sends: method == "POST",
+            ..Self::npm(method, path)
+        }
+    }
+
     fn reads(&self) -> bool {
         self.method == "GET"
     }
@@ -174,7 +184,13 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = if self.ours { "splitbase" } else { "buildx" };
+        let who = if self.ours {
+            "splitbase"
+        } else if self.path.contains(".git/") {
+            "git"
+        } else {
+            "buildx"
+        };
         write!(f, "{who} {} {}", self.method, self.path)
     }
 }
@@ -279,6 +295,24 @@ impl Schedule {
         Self(rules.collect())
     }
 
+    /// The schedule of this seed of two or three rules about these requests, of kinds that are `fit`.
+    pub fn among(seed: u64, keys: &[Key], fit: impl Fn(Kind) -> bool) -> Self {
+        let mut random = Random(seed);
+        let rules = (0..2 + random.below(2)).map(|_| {
+            let key = keys[random.below(keys.len())].clone();
+            let kinds: Vec<_> = Kind::all()
+                .filter(|kind| kind.is_for(&key) && fit(*kind) && !kind.stalls())
+                .collect();
+            Rule {
+                key,
+                first: 1 + random.below(3),
+                times: 1 + random.below(2),
+                kind: kinds[random.below(kinds.len())],
+            }
+        });
+        Self(rules.collect())
+    }
+
     /// A schedule of one fault; of the same one, `times` in a row.
     pub fn of_one(key: Key, times: usize, kind: Kind) -> Self {
         Self(vec![Rule {
@@ -323,6 +357,8 @@ pub struct Injector {
     /// Of each rule: how many requests it was about so far.
     counts: Mutex<Vec<usize>>,
     hits: Mutex<Vec<Rule>>,
+    /// The names that manifests were put under whose bytes were changed on the way.
+    corrupted: Mutex<BTreeSet<String>>,
     over: AtomicBool,
 }
 
@@ -334,6 +370,7 @@ impl Injector {
             schedule,
             counts,
             hits: Mutex::default(),
+            corrupted: Mutex::default(),
             over: AtomicBool::new(false),
         }
     }
@@ -357,12 +394,23 @@ impl Injector {
         drop(counts);
         let Some(rule) = chosen else { return Fault::Pass };
         self.hits.lock().unwrap().push(rule.clone());
+        if let (true, Some((_, name))) = (
+            rule.kind.corrupts_writes(),
+            request.path.rsplit_once("/manifests/"),
+        ) {
+            self.corrupted.lock().unwrap().insert(name.to_owned());
+        }
         rule.kind.fault().clone()
     }
 
     /// From now on nothing reaches the registry: what is left of a run that has ended, its builds for instance.
     pub fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
+    }
+
+    /// The names that manifests were put under whose bytes were changed on the way.
+    pub fn corrupted(&self) -> BTreeSet<String> {
+        self.corrupted.lock().unwrap().clone()
     }
 
     /// The rules that were about a request that came, once for each.

@@ -230,3 +230,72 @@ async fn registry_mount_asks_for_a_token_for_both_repositories() {
         "scope=repository%3Aacme%2Fpublic%3Apull%2Cpush&scope=repository%3Aacme%2Fdevbox%3Apull&service=fake";
     assert!(scopes.iter().any(|scope| scope == both), "{scopes:#?}");
 }
+
+/// What writes by digest do where somebody before the registry answers with a page, where the registry says that it got other bytes, and where it names what is no
+/// digest: the answer to each of these requests, by method and a part of its path.
+async fn written_where(
+    method: &'static str,
+    part: &'static str,
+    headers: &'static [(&'static str, &'static str)],
+) -> [Result<(), TargetError>; 3] {
+    let fake = Fake::start(move |seen| {
+        if seen.method == method && seen.path.starts_with("/v2/acme/public") && seen.path.contains(part) {
+            return answer(
+                if method == "POST" { 201 } else { 200 },
+                headers,
+                "<html>Please log in</html>",
+            );
+        }
+        holds(seen, |seen| match seen.method.as_str() {
+            "POST" => opened(),
+            _ => answer(201, &[], ""),
+        })
+    })
+    .await;
+    let (client, blob) = (client(), layer(LAYER, "application/vnd.oci.image.layer.v1.tar"));
+    let (from, to) = (fake.repository(), to(&fake));
+    let copied = copied(&fake, &client).await;
+    let carried = client
+        .carry_blob(&to, &blob, Some(&from), || client.open_blob(&from, &blob))
+        .await;
+    [
+        copied,
+        carried.map(drop),
+        client.put_by_digest(&to, &image()).await.map(drop),
+    ]
+}
+
+#[tokio::test]
+async fn registry_writes_by_digest_are_believed_only_from_a_registry() {
+    const PAGE: &[(&str, &str)] = &[("Content-Type", "text/html; charset=utf-8")];
+    const OTHER: &[(&str, &str)] = &[(
+        "Docker-Content-Digest",
+        "sha256:d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa",
+    )];
+    const NAME: &[(&str, &str)] = &[("Docker-Content-Digest", "latest")];
+    let said = |results: [Result<(), TargetError>; 3]| {
+        results.map(|result| match result {
+            Ok(()) => "",
+            Err(error) if error.exit_code() != crate::domain::ExitCode::PushFailed => panic!("{error:?}"),
+            Err(error) if error.reason.contains("with a page") => "page",
+            Err(error) if error.reason.contains("changed on the way") => "other",
+            Err(error) => panic!("{error}"),
+        })
+    };
+    for (method, part, headers, expected) in [
+        ("PUT", "manifests/", PAGE, ["page", "", "page"]),
+        ("PUT", "manifests/", OTHER, ["other", "", "other"]),
+        ("PUT", "manifests/", NAME, ["", "", ""]),
+        ("PUT", "blobs/", PAGE, ["page", "page", ""]),
+        ("PUT", "blobs/", OTHER, ["other", "other", ""]),
+        ("PUT", "blobs/", NAME, ["", "", ""]),
+        // Mounted.
+        ("POST", "blobs/", PAGE, ["page", "page", ""]),
+        ("POST", "blobs/", NAME, ["", "", ""]),
+        // A page in place of a blob is no blob: it is brought.
+        ("HEAD", "blobs/", PAGE, ["", "", ""]),
+    ] {
+        let results = said(written_where(method, part, headers).await);
+        assert_eq!(results, expected, "{method} {part} {headers:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! How often the registry is asked at all: attempts, pauses and limits of the whole run.
 
 use super::*;
+use crate::pace::Counts;
 use crate::target::upkeep::Upkeep as _;
 use crate::target::{FailureClass, RawManifest, Target as _};
 use std::collections::BTreeMap;
@@ -195,7 +196,7 @@ async fn registry_that_limits_one_request_is_left_alone_by_all() {
             tokio::time::sleep(Time::from_millis(5)).await;
         }
         // Nobody waits for another host.
-        assert_eq!(client.0.options.pace.held(&at(&other)), None);
+        assert_eq!(client.0.options.pace.held(&at(&other), Counts::AsAny), None);
         present(client.resolve(&elsewhere, &one).await);
         let tags = ["a", "b", "c"].map(|tag| Reference::Tag(tag.parse().unwrap()));
         let all = tags.iter().map(|tag| client.resolve(&repository, tag));
@@ -312,4 +313,39 @@ async fn registry_with_one_request_at_a_time_waits_for_none_that_waits_for_it() 
     tokio::time::timeout(Time::from_secs(30), all)
         .await
         .expect("it ends");
+}
+
+/// As Docker Hub: GETs of manifests are counted, HEADs are not, and the limit is for one in a second.
+#[tokio::test]
+async fn registry_whose_limit_leaves_nothing_is_asked_for_no_manifest_until_it_may_be() {
+    let arrived: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
+    let kept = Arc::clone(&arrived);
+    let fake = Fake::start(move |seen| {
+        kept.lock().unwrap().push((seen.method.clone(), Instant::now()));
+        let left = if seen.before == 0 { "0;w=1" } else { "1;w=1" };
+        let digest = digest().to_string();
+        let headers = [
+            ("Docker-Content-Digest", digest.as_str()),
+            ("ratelimit-limit", "1;w=1"),
+            ("ratelimit-remaining", left),
+        ];
+        answer(200, &headers, if seen.method == "GET" { MANIFEST } else { "" })
+    })
+    .await;
+    let pace = Pace::new(Limits {
+        scarce: vec!["127.0.0.1".to_owned()],
+        ..Limits::default()
+    });
+    let (client, _) = client_with(Credentials::anonymous(), move |options| options.pace = pace);
+    let (repository, by_digest) = (fake.repository(), Reference::from(digest()));
+    present(client.manifest(&repository, &by_digest).await);
+    let drained = Instant::now();
+    // What is not counted goes on meanwhile.
+    present(client.resolve(&repository, &by_tag()).await);
+    assert!(drained.elapsed() < Time::from_millis(700));
+    present(client.manifest(&repository, &by_digest).await);
+    let arrived = arrived.lock().unwrap();
+    let asked: Vec<_> = arrived.iter().map(|(method, _)| method.as_str()).collect();
+    assert_eq!(asked, ["GET", "HEAD", "GET"]);
+    assert!(arrived[2].1.duration_since(arrived[0].1) >= Time::from_millis(990));
 }

@@ -289,3 +289,55 @@ async fn registry_upload_without_a_place_is_an_error() {
         .unwrap_err();
     assert!(error.reason.contains("Location"), "{error}");
 }
+
+/// Two things that registries do, together: a HEAD names the tag in place of a digest, so that the tag has to be read, and a GET by tag comes from a cache
+/// for 600 s, unless the cache is told not to answer. Even then it may take a moment.
+#[tokio::test]
+async fn registry_read_back_is_not_answered_by_a_cache() {
+    const STALE: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{}}"#;
+    let stale = Digest::of(STALE.as_bytes());
+    let fake = Fake::start(|seen| match (seen.method.as_str(), seen.before) {
+        ("PUT", _) => answer(201, &[("Docker-Content-Digest", "v1")], ""),
+        ("HEAD", _) => answer(200, &[("Docker-Content-Digest", "v1")], ""),
+        (_, before) if before == 0 || seen.header("cache-control") != "no-cache" => answer(200, &[], STALE),
+        _ => answer(200, &[], MANIFEST),
+    })
+    .await;
+    client()
+        .put_manifest_if(&fake.repository(), &tag(), &written(), Some(stale))
+        .await
+        .unwrap();
+    assert_eq!(
+        fake.lines(),
+        [
+            "PUT manifests/v1",
+            "HEAD manifests/v1",
+            "GET manifests/v1",
+            "HEAD manifests/v1",
+            "GET manifests/v1"
+        ]
+    );
+    // One that answers all the same is not taken for another writer.
+    let fake = Fake::start(|seen| match seen.method.as_str() {
+        "GET" => answer(200, &[], STALE),
+        _ => answer(201, &[("Docker-Content-Digest", "v1")], ""),
+    })
+    .await;
+    let (client, _) = client_with(Credentials::anonymous(), |options| {
+        options.read_back = std::time::Duration::from_millis(200);
+    });
+    let error = client
+        .put_manifest_if(&fake.repository(), &tag(), &written(), Some(stale))
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .reason
+            .contains(&format!("{stale} is still read, which stood there before")),
+        "{error}"
+    );
+    assert!(
+        error.hints[0].contains("a cache before the registry"),
+        "{error:?}"
+    );
+}
