@@ -144,12 +144,12 @@ enum Meet {
     Aliases,
 }
 
-/// The second run stalls before it writes its claim, until the first has passed the barrier and puts a release tag, or an alias. Then the first waits
-/// until the second has come as far: both have looked there before either writes.
+/// The second run stalls before it writes its claim, until the first has passed the barrier and puts a release tag, or an alias. (The first does not write
+/// its own before the second has looked for one.) Then the first waits until the second has come as far: both have looked there before either writes.
 fn stalled(versions: [&'static str; 2], meet: Meet) {
     let registry = Registry::start();
     let arrived = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
-    let armed = Arc::new(AtomicBool::new(false));
+    let (armed, looked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let wait = |other: &AtomicBool, seconds| {
         let patience = Instant::now() + Duration::from_secs(seconds);
         while !other.load(Ordering::SeqCst) && Instant::now() < patience {
@@ -157,12 +157,17 @@ fn stalled(versions: [&'static str; 2], meet: Meet) {
         }
     };
     let proxy = |at: usize| {
-        let (arrived, armed) = (arrived.clone(), armed.clone());
+        let (arrived, armed, looked) = (arrived.clone(), armed.clone(), looked.clone());
         Proxy::start(registry.address(), move |request| {
             let puts = |tag: &str| request.puts(tag) && request.path.ends_with(&format!("/{tag}"));
             if !armed.load(Ordering::SeqCst) || !request.is_ours() {
-            } else if at == 1 && puts(&format!("_release-{}", versions[at])) {
-                wait(&arrived[0], 10);
+            } else if puts(&format!("_release-{}", versions[at])) {
+                if at == 1 {
+                    looked.store(true, Ordering::SeqCst);
+                    wait(&arrived[0], 10);
+                } else {
+                    wait(&looked, 10);
+                }
             } else if match meet {
                 Meet::ReleaseTag => puts(versions[at]),
                 Meet::Aliases => ALIASES.into_iter().any(puts),

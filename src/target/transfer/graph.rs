@@ -45,45 +45,98 @@ pub(super) struct Graph {
     pub(super) tags: BTreeMap<Tag, Digest>,
 }
 
-/// What was found of one digest.
-struct Found {
-    node: Node,
+/// What refers to one digest.
+struct Referrers {
+    repository: Repository,
+    digest: Digest,
     listed: Vec<Value>,
     list: Option<RawManifest>,
     tags: Vec<(Tag, Digest)>,
 }
 
 impl Graph {
+    /// The images of `roots` with all that they name, and not yet what refers to any of it.
     pub(super) async fn read(place: &Place, roots: &[Root]) -> Result<Self, TargetError> {
         let mut graph = Self::default();
-        let mut frontier: BTreeMap<Digest, Repository> = roots
+        let roots = roots
             .iter()
             .map(|root| (root.digest, root.repository.clone()))
             .collect();
-        while !frontier.is_empty() {
-            let found = frontier
+        graph.add(place, roots, |_| false).await?;
+        Ok(graph)
+    }
+
+    /// All that refers to anything of it, with all that this names, and what refers to that in turn.
+    pub(super) async fn referring(&self, place: &Place) -> Result<Self, TargetError> {
+        let mut more = Self::default();
+        let whose = |nodes: &BTreeMap<Digest, Node>| -> Vec<(Repository, Digest)> {
+            nodes
                 .iter()
-                .map(|(digest, repository)| find(place, repository, *digest));
-            let found = try_join_all(found).await?;
-            frontier.clear();
-            for found in found {
-                let digest = found.node.raw.digest;
+                .map(|(digest, node)| (node.repository.clone(), *digest))
+                .collect()
+        };
+        let mut asked = whose(&self.nodes);
+        while !asked.is_empty() {
+            let found = asked
+                .into_iter()
+                .map(|(repository, digest)| all_referrers(place, repository, digest));
+            let mut frontier = BTreeMap::new();
+            for found in try_join_all(found).await? {
                 let referring = found.listed.iter().filter_map(digest_of);
                 let tagged = found.tags.iter().map(|(_, digest)| *digest);
-                for next in found.node.children.iter().copied().chain(referring).chain(tagged) {
-                    frontier.insert(next, found.node.repository.clone());
-                }
+                frontier.extend(
+                    referring
+                        .chain(tagged)
+                        .map(|next| (next, found.repository.clone())),
+                );
                 if !found.listed.is_empty() {
-                    graph.listed.insert(digest, found.listed);
+                    more.listed.insert(found.digest, found.listed);
                 }
-                graph.lists.extend(found.list.map(|list| (digest, list)));
-                graph.tags.extend(found.tags);
-                graph.nodes.insert(digest, found.node);
+                more.lists.extend(found.list.map(|list| (found.digest, list)));
+                more.tags.extend(found.tags);
             }
-            frontier.retain(|digest, _| !graph.nodes.contains_key(digest));
+            let mut new = Self::default();
+            let known = |digest: &Digest| self.nodes.contains_key(digest) || more.nodes.contains_key(digest);
+            new.add(place, frontier, known).await?;
+            asked = whose(&new.nodes);
+            more.nodes.extend(new.nodes);
         }
-        graph.level();
-        Ok(graph)
+        Ok(more)
+    }
+
+    /// Both together.
+    pub(super) fn with(mut self, more: Self) -> Self {
+        self.nodes.extend(more.nodes);
+        self.listed.extend(more.listed);
+        self.lists.extend(more.lists);
+        self.tags.extend(more.tags);
+        self.level();
+        self
+    }
+
+    /// Reads these, and all that they name; not what is known.
+    async fn add(
+        &mut self,
+        place: &Place,
+        mut frontier: BTreeMap<Digest, Repository>,
+        known: impl Fn(&Digest) -> bool,
+    ) -> Result<(), TargetError> {
+        loop {
+            frontier.retain(|digest, _| !known(digest) && !self.nodes.contains_key(digest));
+            if frontier.is_empty() {
+                return Ok(());
+            }
+            let read = frontier.iter().map(|(digest, repository)| async move {
+                node(repository, required(place, repository, *digest).await?)
+            });
+            let read = try_join_all(read).await?;
+            frontier.clear();
+            for node in read {
+                let children = node.children.iter();
+                frontier.extend(children.map(|child| (*child, node.repository.clone())));
+                self.nodes.insert(node.raw.digest, node);
+            }
+        }
     }
 
     /// How many things refer to images.
@@ -121,15 +174,18 @@ pub(super) fn digest_of(descriptor: &Value) -> Option<Digest> {
     descriptor.get("digest")?.as_str()?.parse().ok()
 }
 
-async fn find(place: &Place, repository: &Repository, digest: Digest) -> Result<Found, TargetError> {
-    let (raw, referrers, tags) = tokio::try_join!(
-        required(place, repository, digest),
-        referrers(place, repository, digest),
-        tagged(place, repository, digest),
+async fn all_referrers(
+    place: &Place,
+    repository: Repository,
+    digest: Digest,
+) -> Result<Referrers, TargetError> {
+    let ((listed, list), tags) = tokio::try_join!(
+        referrers(place, &repository, digest),
+        tagged(place, &repository, digest),
     )?;
-    let (listed, list) = referrers;
-    Ok(Found {
-        node: node(repository, raw)?,
+    Ok(Referrers {
+        repository,
+        digest,
         listed,
         list,
         tags,

@@ -65,14 +65,14 @@ pub async fn carry(
     place: &Place,
     to: &Repository,
 ) -> Result<(Carried, Vec<RawManifest>), TargetError> {
-    let graph = Graph::read(from, roots).await?;
+    let images = Graph::read(from, roots).await?;
     let carrier = Carrier {
         from,
         place,
         to,
         copies: Semaphore::new(COPIES),
     };
-    let carried = carrier.all(&graph).await?;
+    let (carried, graph) = carrier.all(images).await?;
     let manifests = graph.nodes.into_values().map(|node| node.raw);
     Ok((carried, manifests.collect()))
 }
@@ -82,6 +82,13 @@ struct Carrier<'a> {
     place: &'a Place,
     to: &'a Repository,
     copies: Semaphore,
+}
+
+/// Manifests whose blobs are there now.
+struct Content {
+    carried: Carried,
+    /// Those that were not there, and are not yet.
+    absent: BTreeSet<Digest>,
 }
 
 impl Carried {
@@ -139,8 +146,9 @@ pub async fn put_absent(
 }
 
 impl Carrier<'_> {
-    async fn all(&self, graph: &Graph) -> Result<Carried, TargetError> {
-        let absent = try_join_all(graph.nodes.values().map(|node| self.is_absent(node))).await?;
+    /// Copies the blobs of these that are not there.
+    async fn content<'n>(&self, nodes: impl Iterator<Item = &'n Node>) -> Result<Content, TargetError> {
+        let absent = try_join_all(nodes.map(|node| self.is_absent(node))).await?;
         let absent: Vec<&Node> = absent.into_iter().flatten().collect();
         // A registry takes a manifest only once all that it names is there; so what is named by one that is there needs no look.
         let mut blobs: BTreeMap<Digest, (&Repository, &Descriptor)> = BTreeMap::new();
@@ -156,7 +164,6 @@ impl Carrier<'_> {
         blobs.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.size));
         let mut carried = Carried {
             manifests: absent.len(),
-            referrers: graph.referrers(),
             ..Carried::default()
         };
         let brought = blobs.iter().map(|(from, blob)| self.blob(from, blob));
@@ -170,6 +177,23 @@ impl Carrier<'_> {
                 }
             }
         }
+        Ok(Content {
+            carried,
+            absent: absent.iter().map(|node| node.raw.digest).collect(),
+        })
+    }
+
+    /// What refers to the images is looked for while their blobs are on the way, for that takes longest.
+    async fn all(&self, images: Graph) -> Result<(Carried, Graph), TargetError> {
+        let (first, more) =
+            tokio::try_join!(self.content(images.nodes.values()), images.referring(self.from))?;
+        let rest = self.content(more.nodes.values()).await?;
+        let graph = images.with(more);
+        let mut carried = first.carried.and(&rest.carried);
+        carried.referrers = graph.referrers();
+        let is_absent =
+            |node: &&Node| first.absent.contains(&node.raw.digest) || rest.absent.contains(&node.raw.digest);
+        let absent: Vec<&Node> = graph.nodes.values().filter(is_absent).collect();
         let levels: BTreeSet<usize> = absent.iter().map(|node| node.level).collect();
         let mut noticed = BTreeSet::new();
         for level in levels {
@@ -180,13 +204,13 @@ impl Carrier<'_> {
             });
             noticed.extend(try_join_all(puts).await?.into_iter().flatten());
         }
-        self.refer(graph, &noticed).await?;
+        self.refer(&graph, &noticed).await?;
         for (tag, digest) in &graph.tags {
             if let Some(node) = graph.nodes.get(digest) {
                 self.tag(tag, &node.raw).await?;
             }
         }
-        Ok(carried)
+        Ok((carried, graph))
     }
 
     async fn is_absent<'n>(&self, node: &'n Node) -> Result<Option<&'n Node>, TargetError> {

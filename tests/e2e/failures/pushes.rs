@@ -58,7 +58,7 @@ fn push_again(status: u16, reason: &str) {
     assert_eq!((&retry["attempt"], &retry["of"]), (&1.into(), &2.into()));
     run.says("build/base/linux-amd64: ")
         .says(reason)
-        .says("again in 1s");
+        .says("again in 1");
     // The step was done twice, its instructions once.
     assert_eq!(
         run.builds()

@@ -98,21 +98,22 @@ fn parent(process: u32) -> Option<u32> {
     rest.split(' ').nth(1)?.parse().ok()
 }
 
-/// A process, with all by whom it was called, up to the program itself.
+/// A process, with all by whom it was called, up to the program itself. Of one that ends meanwhile that cannot be said: a `git` that a build calls has
+/// what the build has.
 fn look(process: u32) -> Option<Child> {
     let line = read(process, "cmdline").filter(|line| !line.is_empty() && !is_splitbase(line))?;
     let environment = read(process, "environ")?;
     let mut whole = line;
     let mut at = process;
-    while let Some(above) = parent(at) {
+    loop {
+        let above = parent(at)?;
         let line = read(above, "cmdline")?;
         if line.is_empty() || is_splitbase(&line) {
-            break;
+            return Some((whole, environment));
         }
         whole = format!("{whole} by {line}");
         at = above;
     }
-    Some((whole, environment))
 }
 
 /// Between fork and exec a child still is the program itself.

@@ -23,7 +23,7 @@ RUN echo "$KIND" >/etc/kind
 
 const SMOKE: &str = r#"#!/bin/sh
 set -eu
-docker run --rm --platform "$SPLITBASE_PLATFORM" "$SPLITBASE_IMAGE" cat /etc/marker
+docker run --rm --network none --platform "$SPLITBASE_PLATFORM" "$SPLITBASE_IMAGE" cat /etc/marker
 "#;
 
 /// A tiny busybox family in a temporary folder. Its base holds a word that no other test has, so nothing of it is anywhere before.
