@@ -7,6 +7,7 @@ use super::args::PromoteArgs;
 use super::confirm;
 use super::failure::Failure;
 use super::plan as plan_command;
+use super::release;
 use super::session::Session;
 use crate::config::Family;
 use crate::domain::{Destination, ExitCode, Repository, TargetRef, Version};
@@ -78,6 +79,7 @@ pub(super) async fn run(
     if !confirm::agreed(session, &copy.plan, args.yes).await? {
         return Ok(confirm::SHOWN);
     }
+    release::needs_signer(session, &copy.plan).await?;
     let carried = copy.bring(session).await?;
     session.note(&said(&carried, into));
     let (family, plan, place) = (copy.family, copy.plan, copy.place);
@@ -195,7 +197,8 @@ async fn plan_there(
     };
     let record = plan::record_in(there, record)?;
     let facts = gather::gather_copy(there, &record, place).await?;
-    Ok(plan::plan_copy(there, &facts, &record, &options)?)
+    let signs = wanted.source.layout().is_some();
+    Ok(plan::plan_copy(there, &facts, &record, &options, signs)?)
 }
 
 fn refuse_same(wanted: &Wanted<'_>, same: bool) -> Result<(), Failure> {

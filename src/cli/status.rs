@@ -49,14 +49,19 @@ pub(super) async fn run(session: &Session, args: &StatusArgs) -> Result<ExitCode
             (Some(_), None, _) => Some("no record says which release this is".to_owned()),
             _ => None,
         };
+        let images = now.as_ref().ok();
+        let image_now = images.and_then(|images| images.iter().find(|now| now.image == *image));
         StatusAlias {
             alias: alias.clone(),
             image: image.clone(),
             digest,
+            // What is built anew, and what is joined anew, has another digest.
+            moves: image_now.map(|now| now.digest.is_none() || now.digest != digest),
             version: known.map(|point| point.version.clone()),
             note,
         }
     });
+    let aliases = aliases.collect();
     let status = Status {
         repository: family.repository.clone(),
         target: session.asked_target(),
@@ -65,7 +70,7 @@ pub(super) async fn run(session: &Session, args: &StatusArgs) -> Result<ExitCode
             state: newest.state,
             updated: newest.updated,
         }),
-        aliases: aliases.collect(),
+        aliases,
         now,
     };
     for collision in &facts.collisions {
@@ -80,7 +85,7 @@ pub(super) async fn run(session: &Session, args: &StatusArgs) -> Result<ExitCode
         let aliases: Vec<_> = status
             .aliases
             .iter()
-            .map(|alias| json!({"alias": alias.alias, "image": alias.image, "digest": alias.digest, "version": alias.version, "note": alias.note}))
+            .map(|alias| json!({"alias": alias.alias, "image": alias.image, "digest": alias.digest, "version": alias.version, "moves": alias.moves, "note": alias.note}))
             .collect();
         let newest = newest.map(
             |newest| json!({"version": newest.version, "state": newest.state, "updated": newest.updated}),
@@ -154,6 +159,7 @@ async fn looked(session: &Session, family: &Family, target: &Place) -> Result<Ve
         image: image.image.clone(),
         identity: image.identity,
         released: None,
+        digest: image.digest,
         builds: of(image, |action| match action {
             Action::Build(step) => Some((&step.image, &step.platform)),
             _ => None,

@@ -40,7 +40,8 @@ pub fn render(problem: &Problem, color: bool) -> String {
                 paint.styled(frame, "-->")
             );
             let _ = writeln!(text, "{blank} {bar}");
-            let _ = writeln!(text, "{} {bar} {shown}", paint.styled(frame, &line.to_string()));
+            let number = paint.styled(frame, &line.to_string());
+            let _ = writeln!(text, "{}", format!("{number} {bar} {shown}").trim_end());
             let _ = writeln!(text, "{blank} {bar} {}{carets}", " ".repeat(before));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::publish::{self, Names};
 use super::recorded::Recorded;
-use super::{Action, Options, Plan, PlanError, RecordStep, Step, StepId, TagStep};
+use super::{Action, Options, Plan, PlanError, RecordStep, Step, StepId, TagStep, sign_step};
 use crate::config::Family;
 use crate::domain::{ImageId, PublicTag, Tag, TargetRef, Version};
 use crate::facts::Facts;
@@ -48,7 +48,8 @@ fn there(family: &Family, image: &ImageId, tag: &Tag) -> PublicTag {
 }
 
 /// Plans publishing a release in the place of `family`, where its content and machine tags are brought before: record, release tags, aliases. `record`
-/// is that of [`record_in`], `facts` are of that place. With [`Options::no_promote`] aliases stay.
+/// is that of [`record_in`], `facts` are of that place. With [`Options::no_promote`] aliases stay. With `signs` its images are signed there first: they
+/// come out of a folder, where nothing can be.
 ///
 /// # Errors
 /// A release tag holds something else there, or an alias must not move; see [`PlanError`].
@@ -57,6 +58,7 @@ pub fn plan_copy(
     facts: &Facts,
     record: &Record,
     options: &Options,
+    signs: bool,
 ) -> Result<Plan, PlanError> {
     let version = &record.version;
     let options = Options {
@@ -108,7 +110,12 @@ pub fn plan_copy(
     let steps = if missing == 0 && moves.is_empty() && stands && complete {
         Vec::new()
     } else {
-        steps(tags, moves, last)
+        let signing = if signs {
+            sign_step::of_record(family, &options, &record, &mut warnings)
+        } else {
+            Vec::new()
+        };
+        steps(signing, tags, moves, last)
     };
     let what = Recorded {
         why: "it is copied",
@@ -233,26 +240,32 @@ fn release_tags(family: &Family, facts: &Facts, record: &Record) -> Result<(Vec<
     Ok((steps, missing))
 }
 
-fn steps(tags: Vec<TagStep>, moves: Vec<(super::AliasStep, String)>, last: RecordState) -> Vec<Step> {
+fn steps(
+    signing: Vec<Step>,
+    tags: Vec<TagStep>,
+    moves: Vec<(super::AliasStep, String)>,
+    last: RecordState,
+) -> Vec<Step> {
     let record = |state, needs, why: &str| Step {
         id: StepId::record(state),
         needs,
         why: why.to_owned(),
         action: Action::Record(RecordStep { state }),
     };
-    let barrier = StepId::record(RecordState::Publishing);
+    let first = sign_step::before_tags(&signing);
     let mut steps = vec![record(
         RecordState::Publishing,
         Vec::new(),
         "all that it is made of is there: old and new digest of every alias, before a tag is written",
     )];
-    let mut written = vec![barrier.clone()];
+    steps.extend(signing);
+    let mut written = first.clone();
     for tag in tags {
         let id = StepId::tag(&tag.tag);
         written.push(id.clone());
         steps.push(Step {
             id,
-            needs: vec![barrier.clone()],
+            needs: first.clone(),
             why: "new release tag".to_owned(),
             action: Action::Tag(tag),
         });

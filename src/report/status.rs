@@ -30,6 +30,8 @@ pub struct StatusAlias {
     pub digest: Option<Digest>,
     /// The release that this digest is of, where it is known.
     pub version: Option<Version>,
+    /// Whether a release of the sources as they are would move it, as far as its version may; `None` where that is not known.
+    pub moves: Option<bool>,
     /// What is odd about it: `moved by somebody else`.
     pub note: Option<String>,
 }
@@ -58,6 +60,8 @@ pub struct StatusNow {
     pub identity: Identity,
     /// Its identity in the newest release.
     pub released: Option<Identity>,
+    /// The index that stands under its identity, where nothing of it would change.
+    pub digest: Option<Digest>,
     /// Platforms that would be built.
     pub builds: Vec<Platform>,
     /// Platforms that would be tested.
@@ -173,6 +177,11 @@ fn aliases(aliases: &[StatusAlias]) -> String {
             version,
             alias.image.to_string().into(),
             Cell::new(alias.digest.as_ref().map(short).unwrap_or_default()).style(FAINT),
+            Cell::new(if alias.moves == Some(true) {
+                "a release now moves it"
+            } else {
+                ""
+            }),
             Cell::new(text::clean(alias.note.as_deref().unwrap_or_default())).style(ODD),
         ]);
     }
@@ -191,6 +200,7 @@ mod tests {
             image: fixture::image("variant/omos"),
             digest,
             version: version.map(|version| version.parse().unwrap()),
+            moves: Some(version.is_some()),
             note: note.map(str::to_owned),
         };
         let mut shown = Status {
@@ -216,6 +226,7 @@ mod tests {
                     image: fixture::image("base"),
                     identity: crate::testing::given::identity("base"),
                     released: Some(crate::testing::given::identity("base")),
+                    digest: Some(fixture::digest(1)),
                     builds: vec![],
                     tests: vec![],
                 },
@@ -223,6 +234,7 @@ mod tests {
                     image: fixture::image("variant/omos"),
                     identity: crate::testing::given::identity("new"),
                     released: Some(crate::testing::given::identity("old")),
+                    digest: None,
                     builds: vec!["linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap()],
                     tests: vec!["linux/amd64".parse().unwrap()],
                 },
@@ -233,8 +245,8 @@ mod tests {
         newest release  v1.2.3, done, 2026-11-20 12:00 UTC
 
         aliases
-          latest-omos  v1.2.3   variant/omos  sha256:010101010101
-          1.2-omos     unknown  variant/omos  sha256:020202020202  moved by somebody else
+          latest-omos  v1.2.3   variant/omos  sha256:010101010101  a release now moves it
+          1.2-omos     unknown  variant/omos  sha256:020202020202                          moved by somebody else
           edge         absent   variant/omos
 
         a release now

@@ -1,5 +1,6 @@
 //! Smoke tests: runs the family's own command against a platform image by digest, on this machine, and leaves nothing behind.
 
+mod command;
 mod containers;
 mod held;
 mod identity;

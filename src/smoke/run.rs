@@ -1,11 +1,12 @@
 //! One run of a smoke test.
 
+use super::command::{command, not_started};
 use super::containers;
 use super::held::Held;
 use super::load::{self, Loaded, Loading};
 use super::verdict::{Tail, interrupted, verdict};
 use crate::domain::{Digest, ExitCode, Platform};
-use crate::environment::{Child, Environment};
+use crate::environment::Environment;
 use crate::plan::SmokeStep;
 use crate::process::{self, Command, Ended, SpawnError};
 use std::convert::Infallible;
@@ -213,23 +214,18 @@ async fn of(
     };
     let before = containers::before(image, options.environment, cancel).await;
 
-    let mut log = log_file(step, options.logs);
-    let redactor = options.environment.redactor();
-    let mut output = Tail::default();
     let start = tokio::time::Instant::now();
-    let test = process::run(&command, Some(step.timeout.0), cancel, |_, line| {
-        if let Some(log) = &mut log {
-            // A full disk must not fail a test.
-            let _ = writeln!(log, "{}", redactor.masked(line.to_owned()));
-        }
-        let line = redactor.line(line);
-        on_line(&line);
-        output.add(line);
-    });
-    let ended = tokio::select! {
-        ended = test => ended,
-        never = end_containers(image, &before, options.environment, cancel) => match never {},
-    };
+    let mut tested = attempt(step, image, &command, &before, options, cancel, &mut on_line).await;
+    if let (Ok(ended), output, _) = &tested
+        && output.lost_by_the_engine(*ended)
+        && !cancel.is_cancelled()
+    {
+        on_line(
+            "splitbase: the engine lost what it had pulled of the image before the container began: tried once more",
+        );
+        tested = attempt(step, image, &command, &before, options, cancel, &mut on_line).await;
+    }
+    let (ended, output, log) = tested;
     let took = start.elapsed();
     let held = |image: &str| options.held.takes(&step.platform, image);
     let left = containers::remove_new(image, &before, held, options.environment, cancel).await;
@@ -252,6 +248,35 @@ async fn of(
     })
 }
 
+/// The command once: how it ended, what it said, and where all of that is written down.
+async fn attempt(
+    step: &SmokeStep,
+    image: &str,
+    command: &Command,
+    before: &containers::Before,
+    options: &SmokeOptions<'_>,
+    cancel: &CancellationToken,
+    on_line: &mut (impl FnMut(&str) + Send),
+) -> (Result<Ended, SpawnError>, Tail, Option<tempfile::NamedTempFile>) {
+    let mut log = log_file(step, options.logs);
+    let redactor = options.environment.redactor();
+    let mut output = Tail::default();
+    let test = process::run(command, Some(step.timeout.0), cancel, |_, line| {
+        if let Some(log) = &mut log {
+            // A full disk must not fail a test.
+            let _ = writeln!(log, "{}", redactor.masked(line.to_owned()));
+        }
+        let line = redactor.line(line);
+        on_line(&line);
+        output.add(line);
+    });
+    let ended = tokio::select! {
+        ended = test => ended,
+        never = end_containers(image, before, options.environment, cancel) => match never {},
+    };
+    (ended, output, log)
+}
+
 /// Ends the containers of a test as soon as it is interrupted. The first process of a container ignores the signal that its client hands on, so a
 /// script that waits for one would wait until it is killed, and then there is no time left to clean up.
 async fn end_containers(
@@ -267,88 +292,6 @@ async fn end_containers(
 
 fn look_inside(image: &str, platform: &Platform) -> String {
     format!("docker run -it --rm --platform {platform} {image}")
-}
-
-/// The command as a child, or why it cannot be one, with the mend.
-fn command(step: &SmokeStep, image: &str, options: &SmokeOptions<'_>) -> Result<Command, (String, String)> {
-    let Some((program, args)) = step.command.split_first() else {
-        return Err((
-            "run the smoke test: `command` is empty".to_owned(),
-            "set `command` in `[smoke]`".to_owned(),
-        ));
-    };
-    let path = if program.contains('/') {
-        let path = options.root.join(program);
-        usable(program, &path)?;
-        path.into_os_string()
-    } else {
-        program.into()
-    };
-    let mut command = Command::new(path)
-        .args(args.iter().cloned())
-        .dir(options.root)
-        .within(&options.environment.for_child(Child::Docker));
-    for (name, value) in &step.env {
-        command = command.env(name, value);
-    }
-    Ok(command
-        .env("SPLITBASE_IMAGE", image)
-        .env("SPLITBASE_VARIANT", step.image.name())
-        .env("SPLITBASE_PLATFORM", step.platform.to_string()))
-}
-
-fn usable(program: &str, path: &Path) -> Result<(), (String, String)> {
-    use std::os::unix::fs::PermissionsExt as _;
-    match path.metadata() {
-        Err(error) => Err((
-            format!("run the smoke test `{program}`: {}", plain(&error)),
-            "`command` in `[smoke]` is relative to the folder of the configuration file".to_owned(),
-        )),
-        Ok(metadata) if !metadata.is_file() => Err((
-            format!("run the smoke test `{program}`: it is not a file"),
-            "`command` in `[smoke]` names a program and its arguments".to_owned(),
-        )),
-        Ok(metadata) if metadata.permissions().mode() & 0o111 == 0 => Err((
-            format!("run the smoke test `{program}`: it is not executable"),
-            format!("chmod +x {program}"),
-        )),
-        Ok(_) => Ok(()),
-    }
-}
-
-/// Why a program that is there could not be started.
-fn not_started(step: &SmokeStep, error: &SpawnError) -> (String, String) {
-    let program = step.command.first().map_or("", String::as_str);
-    let (why, hint) = match error.source.raw_os_error() {
-        // ENOEXEC
-        Some(8) => (
-            "it is neither a program of this machine nor a script".to_owned(),
-            "begin the script with a line such as `#!/bin/sh`".to_owned(),
-        ),
-        // ENOENT, of a file that was there a moment ago.
-        Some(2) if program.contains('/') => (
-            "the interpreter in its first line does not exist".to_owned(),
-            "see its `#!` line; Windows line ends break it too".to_owned(),
-        ),
-        Some(2) => (
-            "there is no such program on the PATH".to_owned(),
-            "a program of the family needs a slash: `./NAME` or `scripts/NAME`".to_owned(),
-        ),
-        _ => (
-            plain(&error.source),
-            "see whether this user may run it".to_owned(),
-        ),
-    };
-    (format!("run the smoke test `{program}`: {why}"), hint)
-}
-
-/// The system's words, in this program's style.
-fn plain(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    }
 }
 
 /// Where the whole output goes; removed again unless it is kept.
@@ -402,6 +345,46 @@ mod tests {
             assert!(failure.reason.contains(needle), "{failure:?}");
             assert!(failure.hints[0].contains(hint), "{failure:?}");
             assert_eq!(failure.exit_code(), ExitCode::Usage);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_engine_lost_is_tried_once_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = "docker: Error response from daemon: content digest sha256:0f2e: not found";
+        // The first run is refused; in the second case each run is.
+        for (name, until, passes) in [("once.sh", 1, true), ("always.sh", 9, false)] {
+            let counted = dir.path().join(format!("{name}.runs"));
+            let text = format!(
+                "#!/bin/sh\necho run >>{counted}\nif [ $(wc -l <{counted}) -le {until} ]; then echo '{refused}' >&2; exit 125; fi\n",
+                counted = counted.display()
+            );
+            write(&dir.path().join(name), &text, true);
+            let mut step = smoke_step("localhost:5000/acme/tiny");
+            step.command = vec![format!("./{name}")];
+            let environment = Environment::default();
+            let options = SmokeOptions {
+                root: dir.path(),
+                environment: &environment,
+                held: &Held::default(),
+                logs: None,
+                load: None,
+            };
+            let mut lines = Vec::new();
+            let tested = run(
+                &step,
+                Digest::of(b""),
+                &options,
+                &CancellationToken::new(),
+                |line| lines.push(line.to_owned()),
+            )
+            .await;
+            assert_eq!(tested.is_ok(), passes, "{tested:?}");
+            assert_eq!(std::fs::read_to_string(&counted).unwrap().lines().count(), 2);
+            assert!(
+                lines.iter().any(|line| line.ends_with("tried once more")),
+                "{lines:?}"
+            );
         }
     }
 }

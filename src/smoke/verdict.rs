@@ -15,6 +15,7 @@ pub(super) struct Tail {
     exec_format: bool,
     wrong_platform: bool,
     engine_refused: bool,
+    content_lost: bool,
 }
 
 impl Tail {
@@ -29,10 +30,18 @@ impl Tail {
             || low.contains("error response from daemon:")
             || low.contains("cannot connect to the docker daemon")
             || low.contains("docker: cannot connect");
+        self.content_lost |= low.contains("content digest sha256:") && low.contains("not found");
         if self.lines.len() == TAIL {
             self.lines.pop_front();
         }
         self.lines.push_back(line);
+    }
+
+    /// Whether docker could not start a container because the engine lost what it had just pulled. Its garbage collection, which the removal of
+    /// any other image sets off, takes what no image names yet: containerd's pull is safe from it, docker's use of what was pulled is not. That says
+    /// nothing of the image, and does not come twice.
+    pub(super) fn lost_by_the_engine(&self, ended: Ended) -> bool {
+        self.content_lost && ended == Ended::Exited(125)
     }
 }
 

@@ -78,8 +78,11 @@ fn e2e_layout_release_is_read_alike_by_skopeo_crane_and_docker() {
             // It is built on this very base, and what was tested is what the tag holds.
             let on = &manifest["annotations"]["org.opencontainers.image.base.digest"];
             assert_eq!(*on, base.platforms[platform]);
-            let tested = format!("run --rm --platform {platform} localhost/splitbase-smoke-");
-            let tests = run.docker.iter().filter(|call| call.starts_with(&tested));
+            let tested = format!(" --platform {platform} localhost/splitbase-smoke-");
+            let tests = run
+                .docker
+                .iter()
+                .filter(|call| call.starts_with("run ") && call.contains(&tested));
             assert_eq!(
                 tests.filter(|call| call.contains(&format!("@{own} "))).count(),
                 1,

@@ -215,8 +215,19 @@ fn e2e_sign_with_machine_tags_elsewhere_and_without_verify() {
     assert_eq!(signatures(&registry, family.repository(), &digest), 1);
     // Into a folder nothing is signed, and it is said.
     splitbase
-        .ok(&["plan", "v1.0.1", "--to", "oci:out"])
-        .shows("nothing is signed");
+        .ok(&["release", "v1.0.1", "--to", "oci:out"])
+        .says("nothing is signed");
+    // So it is signed where it goes from there, before its first tag.
+    let there = format!("{}/e2e/outside", registry.address());
+    let copied = ["promote", "v1.0.1", "--to", "oci:out", "--into", &there, "--yes"];
+    registry.requests();
+    let run = splitbase.ok(&copied);
+    assert_eq!(run.steps_of("sign/"), ["sign/base", "sign/variant/base"]);
+    let writes = registry.writes();
+    let put = |part: &str| writes.iter().position(|write| write.path.contains(part));
+    assert!(put("/manifests/sha256-").unwrap() < put("/manifests/v1.0.1").unwrap());
+    verifies(&family, &format!("{there}:latest")).unwrap();
+    assert!(splitbase.ok(&copied).steps().is_empty());
 }
 
 #[test]

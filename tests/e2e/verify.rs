@@ -262,11 +262,22 @@ fn e2e_history_lists_and_prints_records() {
         (&Value::Null, true),
         "the base was not built: {base}"
     );
+    let moves = |status: &Value| -> Vec<bool> {
+        let aliases = status["aliases"].as_array().unwrap();
+        aliases
+            .iter()
+            .map(|alias| alias["moves"].as_bool().unwrap())
+            .collect()
+    };
+    // What is built and not promoted yet.
+    assert_eq!(moves(&splitbase.json(&["status"])), [false, true]);
     // What a release now would do follows the sources.
     family.write("marker", "another");
     let status = splitbase.json(&["status"]);
     assert_eq!(status["images"][0]["builds"], json!([AMD64]));
     assert_ne!(status["images"][0]["identity"], status["images"][0]["released"]);
+    assert_eq!(moves(&status), [true, true]);
+    splitbase.ok(&["status"]).shows("a release now moves it");
 }
 
 #[test]

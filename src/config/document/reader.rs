@@ -180,11 +180,25 @@ impl<'s> Reader<'s> {
             } else {
                 format!("`[{}] {needed}`", table.path)
             };
-            // The document itself has no place.
-            let span = (!node.key.is_empty()).then(|| node.key.clone());
-            self.note(span, Severity::Error, format!("{label} is missing"), None);
+            let (span, hint) = if node.key.is_empty() {
+                self.missing_at_top(needed)
+            } else {
+                (node.key.clone(), None)
+            };
+            self.error(&span, format!("{label} is missing"), hint);
         }
         Some(table)
+    }
+
+    /// Where something belongs that the document itself lacks, and what to write there: `schema` is its first line, tables can follow what it has.
+    fn missing_at_top(&self, name: &str) -> (Span, Option<String>) {
+        let end = self.source.text.len();
+        let (span, hint) = match name {
+            "schema" => (0..0, "begin the file with `schema = 1`".to_owned()),
+            "variants" => (end..end, "add a table for each: `[variants.NAME]`".to_owned()),
+            table => (end..end, format!("add a table `[{table}]`")),
+        };
+        (span, Some(hint))
     }
 
     /// Reads the value of one key.

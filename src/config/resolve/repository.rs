@@ -26,8 +26,11 @@ impl Resolver<'_, '_> {
             Some(Field::Given(given)) => self.read_repository(given),
             Some(Field::Absent) => {
                 let hint = format!("add it, or give `--repository` or `{VARIABLE}`");
-                self.reader
-                    .error_outside("`[family] repository` is missing".to_owned(), Some(hint));
+                let message = "`[family] repository` is missing".to_owned();
+                match self.raw.family.span() {
+                    Some(span) => self.reader.error(span, message, Some(hint)),
+                    None => self.reader.error_outside(message, Some(hint)),
+                }
                 None
             }
             Some(Field::Bad) | None => None,

@@ -21,13 +21,25 @@ fn unknown_schema() {
 fn an_empty_file() {
     insta::assert_snapshot!(parsed("").unwrap_err(), @"
     error: `family` is missing
-     --> dir/variants.toml
+     --> dir/variants.toml:1:1
+      |
+    1 |
+      | ^
+      = hint: add a table `[family]`
 
     error: `schema` is missing
-     --> dir/variants.toml
+     --> dir/variants.toml:1:1
+      |
+    1 |
+      | ^
+      = hint: begin the file with `schema = 1`
 
     error: `variants` is missing
-     --> dir/variants.toml
+     --> dir/variants.toml:1:1
+      |
+    1 |
+      | ^
+      = hint: add a table for each: `[variants.NAME]`
 
     3 problems in dir/variants.toml
     ");

@@ -296,7 +296,10 @@ versions = ["X", "Y"]
 secrets = [{ env = "A" }]"#;
     insta::assert_snapshot!(report(tables), @r#"
     error: `[family] repository` is missing
-     --> dir/variants.toml
+     --> dir/variants.toml:2:1
+      |
+    2 | [family]
+      | ^^^^^^^^
       = hint: add it, or give `--repository` or `SPLITBASE_REPOSITORY`
 
     error: `[family] name` is missing

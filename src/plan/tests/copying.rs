@@ -17,7 +17,12 @@ fn there() -> (Given, Record) {
 }
 
 fn copy(given: &Given, record: &Record) -> Result<Plan, PlanError> {
-    plan_copy(&given.family, &given.facts, record, &given.options)
+    plan_copy(&given.family, &given.facts, record, &given.options, false)
+}
+
+/// The same, out of a folder.
+fn copy_of_folder(given: &Given, record: &Record) -> Plan {
+    plan_copy(&given.family, &given.facts, record, &given.options, true).unwrap()
 }
 
 fn said(given: &Given, record: &Record) -> String {
@@ -199,4 +204,27 @@ fn every_image_is_signed_before_the_first_tag() {
             .iter()
             .any(|warning| warning.contains("nothing is signed"))
     );
+}
+
+#[test]
+fn what_comes_out_of_a_folder_is_signed_where_it_goes() {
+    let (mut given, record) = there();
+    // Without `[sign]` nothing is.
+    let plain = copy(&given, &record).unwrap();
+    assert_eq!(ids(&copy_of_folder(&given, &record)), ids(&plain));
+    let text = DEVBOX.replace("acme/devbox\"", "prod/devbox\"");
+    given.family = family(&format!("{text}\n[sign]\ncosign = [\"--key\", \"cosign.key\"]\n"));
+    // What comes from a registry brings its signatures along.
+    assert_eq!(ids(&copy(&given, &record).unwrap()), ids(&plain));
+    let plan = copy_of_folder(&given, &record);
+    let signing = ["sign/base", "sign/variant/core", "sign/variant/omos"];
+    assert_eq!(ids(&plan)[1..4], signing);
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Tag(_)))
+    {
+        let needs: Vec<_> = step.needs.iter().map(ToString::to_string).collect();
+        assert_eq!(needs, [&["record/publishing"][..], &signing[..]].concat());
+    }
 }

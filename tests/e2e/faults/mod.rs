@@ -60,39 +60,44 @@ fn caught<T>(play: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Plays schedules, several at once; those in which something stalls beside the others, for they only wait. But builds of the same on one
-/// engine wait for each other: there it is one at a time. How each ended, or what was wrong with it.
-fn play_all(scene: &Scene, schedules: Vec<Schedule>) -> Vec<(Schedule, Result<Ending, String>)> {
-    let began = Instant::now();
-    let total = schedules.len();
-    let stalls = |schedule: &Schedule| !scene.builds && schedule.0.iter().any(|rule| rule.kind.stalls());
+/// Plays schedules, several at once; those in which something stalls beside the others, for they only wait. But builds of the same on one engine wait
+/// for each other: there each lane is a family of its own, and plays one at a time. How each ended, or what was wrong with it.
+fn play_all(lanes: &[Scene], schedules: Vec<Schedule>) -> Vec<(Schedule, Result<Ending, String>)> {
+    let (began, total, scene) = (Instant::now(), schedules.len(), &lanes[0]);
+    let stalls = |schedule: &Schedule| schedule.0.iter().any(|rule| rule.kind.stalls());
     // The last is taken first.
     let (waiting, quick): (Vec<_>, Vec<_>) = schedules.into_iter().rev().partition(stalls);
-    let queues = [Mutex::new(waiting), Mutex::new(quick)];
+    let (waiting, quick) = (Mutex::new(waiting), Mutex::new(quick));
+    let workers: Vec<_> = if scene.builds {
+        let quick_first = |at: usize| at < QUICK_LANES;
+        let of_lane = |(at, lane)| (lane, quick_first(at));
+        lanes.iter().enumerate().map(of_lane).collect()
+    } else {
+        (0..10).map(|at| (scene, at < 4)).collect()
+    };
     let ended = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        let threads = if scene.builds { [0, 1] } else { [6, 4] };
-        for queue in [&queues[0]; 6]
-            .into_iter()
-            .take(threads[0])
-            .chain([&queues[1]; 4].into_iter().take(threads[1]))
-        {
-            let ended = &ended;
+        for (lane, quick_first) in workers {
+            let (ended, waiting, quick) = (&ended, &waiting, &quick);
             scope.spawn(move || {
+                let queues = if quick_first {
+                    [quick, waiting]
+                } else {
+                    [waiting, quick]
+                };
                 loop {
-                    let Some(schedule) = queue.lock().unwrap().pop() else {
-                        return;
-                    };
-                    let ending = caught(|| scene.play(&schedule));
+                    let next = queues.iter().find_map(|queue| queue.lock().unwrap().pop());
+                    let Some(schedule) = next else { return };
+                    let ending = caught(|| lane.play(&schedule));
                     if let Err(wrong) = &ending {
-                        println!("WRONG: {} with {schedule}: {wrong}", scene.name);
+                        println!("WRONG: {} with {schedule}: {wrong}", lane.name);
                     }
                     let mut ended = ended.lock().unwrap();
                     ended.push((schedule, ending));
                     if ended.len().is_multiple_of(100) {
                         println!(
                             "{}: {} of {total} in {} s",
-                            scene.name,
+                            lane.name,
                             ended.len(),
                             began.elapsed().as_secs()
                         );
@@ -104,8 +109,23 @@ fn play_all(scene: &Scene, schedules: Vec<Schedule>) -> Vec<(Schedule, Result<En
     ended.into_inner().unwrap()
 }
 
+/// Lanes that take what stalls last. The processor is theirs.
+const QUICK_LANES: usize = 3;
+/// Lanes where all is played in which images are built: most of them wait for what stalls.
+const ALL_LANES: usize = 12;
+
+/// Families of a scene in which images are built: one for a sample, for it takes longer to make one than to play it.
+fn lanes_of_builds() -> Vec<Scene> {
+    let lanes = if matches!(wanted(), Wanted::All) {
+        ALL_LANES
+    } else {
+        1
+    };
+    (0..lanes).map(|_| Scene::building()).collect()
+}
+
 /// Fails where one was wrong.
-fn all_right<'a>(scene: &Scene, ended: impl IntoIterator<Item = &'a (Schedule, Result<Ending, String>)>) {
+fn all_right<'a>(lanes: &[Scene], ended: impl IntoIterator<Item = &'a (Schedule, Result<Ending, String>)>) {
     let wrong: Vec<_> = ended
         .into_iter()
         .filter_map(|(schedule, ending)| Some(format!("{schedule}: {}", ending.as_ref().err()?)))
@@ -113,7 +133,7 @@ fn all_right<'a>(scene: &Scene, ended: impl IntoIterator<Item = &'a (Schedule, R
     assert!(
         wrong.is_empty(),
         "{}: {} wrong\n{}",
-        scene.name,
+        lanes[0].name,
         wrong.len(),
         wrong.join("\n")
     );

@@ -1,7 +1,7 @@
 //! Every request of a release fails once, in each way.
 
 use super::scene::{Ending, Scene};
-use super::{Wanted, all_right, chosen, play_all, wanted};
+use super::{Wanted, all_right, chosen, lanes_of_builds, play_all, wanted};
 use crate::support::faults::{Kind, Schedule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -30,9 +30,11 @@ fn wanted_of(mut points: Vec<Schedule>, sample: usize) -> Vec<Schedule> {
     chosen(points, sample)
 }
 
-fn sweep(scene: &Scene, points: Vec<Schedule>) {
+fn sweep(lanes: &[Scene], sample: usize) {
+    let scene = &lanes[0];
+    let points = wanted_of(points(scene), sample);
     let (began, number) = (Instant::now(), points.len());
-    let ended = play_all(scene, points);
+    let ended = play_all(lanes, points);
     let missed = ended
         .iter()
         .filter(|(_, ending)| ending.as_ref().is_ok_and(|ending| ending.hits.is_empty()))
@@ -69,7 +71,7 @@ fn sweep(scene: &Scene, points: Vec<Schedule>) {
                 .map(|(rule, ending)| (rule.key.to_string(), *ending))
         )
     );
-    all_right(scene, &ended);
+    all_right(lanes, &ended);
     // What goes on side by side is a little different from run to run.
     assert!(missed <= 1 + number / 10, "{missed} not reached");
 }
@@ -102,14 +104,10 @@ fn table<'a>(head: &str, endings: impl Iterator<Item = (String, &'a Ending)>) ->
 
 #[test]
 fn e2e_faults_at_each_request_of_a_release() {
-    let scene = Scene::publishing();
-    let points = points(&scene);
-    sweep(&scene, wanted_of(points, 8));
+    sweep(&[Scene::publishing()], 8);
 }
 
 #[test]
 fn e2e_faults_at_each_request_of_builds() {
-    let scene = Scene::building();
-    let points = points(&scene);
-    sweep(&scene, wanted_of(points, 3));
+    sweep(&lanes_of_builds(), 3);
 }

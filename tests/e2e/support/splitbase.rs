@@ -1,6 +1,7 @@
 //! The program itself.
 
-use super::{classic_host, docker_log};
+use super::classic_host;
+use super::docker_log::{self, Buildx};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -69,11 +70,15 @@ impl Splitbase {
         self
     }
 
-    /// Starts it.
+    /// Starts it. What it is told by signals while it runs goes all the way that it goes for people.
     pub fn start(&self, args: &[&str]) -> Running {
+        self.started(args, Buildx::ByDocker)
+    }
+
+    fn started(&self, args: &[&str], buildx: Buildx) -> Running {
         let files = tempfile::tempdir().unwrap();
         let file = |name: &str| std::fs::File::create(files.path().join(name)).unwrap();
-        let bin = docker_log::install(files.path(), &files.path().join("docker"));
+        let bin = docker_log::install(files.path(), &files.path().join("docker"), buildx);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path))).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_splitbase"));
@@ -124,7 +129,13 @@ impl Splitbase {
 
     /// Runs it to its end.
     pub fn run(&self, args: &[&str]) -> Run {
-        self.start(args).wait()
+        let own_plugins = self.environment.contains_key("DOCKER_CONFIG");
+        let buildx = if own_plugins {
+            Buildx::ByDocker
+        } else {
+            Buildx::Itself
+        };
+        self.started(args, buildx).wait()
     }
 
     /// Runs it to its end, which must be good.
