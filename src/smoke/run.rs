@@ -313,7 +313,7 @@ fn log_file(step: &SmokeStep, folder: Option<&Path>) -> Option<tempfile::NamedTe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{smoke_step, write};
+    use crate::testing::{read, smoke_step, write};
 
     async fn fails(step: &SmokeStep, root: &Path) -> SmokeFailure {
         let environment = Environment::default();
@@ -380,7 +380,7 @@ mod tests {
             )
             .await;
             assert_eq!(tested.is_ok(), passes, "{tested:?}");
-            assert_eq!(std::fs::read_to_string(&counted).unwrap().lines().count(), 2);
+            assert_eq!(read(&counted).lines().count(), 2);
             assert!(
                 lines.iter().any(|line| line.ends_with("tried once more")),
                 "{lines:?}"

@@ -3,34 +3,60 @@
 use super::run::SmokeFailureKind;
 use crate::plan::SmokeStep;
 use crate::process::Ended;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Lines of output that a failure carries.
 const TAIL: usize = 20;
+
+/// What a line of output can say of why a test did not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    ExecFormat,
+    WrongPlatform,
+    EngineRefused,
+    ContentLost,
+}
+
+impl Sign {
+    const ALL: [Self; 4] = [
+        Self::ExecFormat,
+        Self::WrongPlatform,
+        Self::EngineRefused,
+        Self::ContentLost,
+    ];
+
+    /// Whether a line in lower case says so.
+    fn is_in(self, line: &str) -> bool {
+        let any = |texts: &[&str]| texts.iter().any(|text| line.contains(text));
+        match self {
+            Self::ExecFormat => any(&["exec format error"]),
+            Self::WrongPlatform => any(&[
+                "does not match the specified platform",
+                "does not provide the specified platform",
+                "no matching manifest for",
+                "cannot overwrite digest",
+            ]),
+            Self::EngineRefused => any(&[
+                "error response from daemon:",
+                "cannot connect to the docker daemon",
+                "docker: cannot connect",
+            ]),
+            Self::ContentLost => any(&["content digest sha256:"]) && any(&["not found"]),
+        }
+    }
+}
 
 /// The last lines, and what was seen among all of them.
 #[derive(Default)]
 pub(super) struct Tail {
     pub(super) lines: VecDeque<String>,
-    exec_format: bool,
-    wrong_platform: bool,
-    engine_refused: bool,
-    content_lost: bool,
+    seen: BTreeSet<Sign>,
 }
 
 impl Tail {
     pub(super) fn add(&mut self, line: String) {
         let low = line.to_lowercase();
-        self.exec_format |= low.contains("exec format error");
-        self.wrong_platform |= low.contains("does not match the specified platform")
-            || low.contains("does not provide the specified platform")
-            || low.contains("no matching manifest for")
-            || low.contains("cannot overwrite digest");
-        self.engine_refused |= low.contains("docker: error response from daemon")
-            || low.contains("error response from daemon:")
-            || low.contains("cannot connect to the docker daemon")
-            || low.contains("docker: cannot connect");
-        self.content_lost |= low.contains("content digest sha256:") && low.contains("not found");
+        self.seen.extend(Sign::ALL.into_iter().filter(|sign| sign.is_in(&low)));
         if self.lines.len() == TAIL {
             self.lines.pop_front();
         }
@@ -41,7 +67,7 @@ impl Tail {
     /// any other image sets off, takes what no image names yet: containerd's pull is safe from it, docker's use of what was pulled is not. That says
     /// nothing of the image, and does not come twice.
     pub(super) fn lost_by_the_engine(&self, ended: Ended) -> bool {
-        self.content_lost && ended == Ended::Exited(125)
+        self.seen.contains(&Sign::ContentLost) && ended == Ended::Exited(125)
     }
 }
 
@@ -64,7 +90,7 @@ pub(super) fn verdict(
             format!("{of} was ended by signal {signal}"),
             Vec::new(),
         ),
-        Ended::Exited(_) if output.exec_format => (
+        Ended::Exited(_) if output.seen.contains(&Sign::ExecFormat) => (
             SmokeFailureKind::EmulationMissing,
             format!(
                 "{of} could not run: this machine cannot run programs of {}",
@@ -79,7 +105,7 @@ pub(super) fn verdict(
                 "or leave the platform out of `platforms` in `[smoke]`".to_owned(),
             ],
         ),
-        Ended::Exited(_) if output.wrong_platform => (
+        Ended::Exited(_) if output.seen.contains(&Sign::WrongPlatform) => (
             SmokeFailureKind::CouldNotRun,
             format!("{of} could not run: the image is not for {}", step.platform),
             vec!["see whether the base image is for this platform".to_owned()],
@@ -90,7 +116,7 @@ pub(super) fn verdict(
             format!("{of} could not run: docker ended with exit code 125"),
             vec!["see whether the engine can pull the image: the end of the output says why".to_owned()],
         ),
-        Ended::Exited(code) if output.engine_refused => (
+        Ended::Exited(code) if output.seen.contains(&Sign::EngineRefused) => (
             SmokeFailureKind::Failed(code),
             format!("{of} failed: exit code {code}"),
             vec!["the engine refused something: its error is in the output".to_owned()],
