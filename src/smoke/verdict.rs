@@ -56,7 +56,8 @@ pub(super) struct Tail {
 impl Tail {
     pub(super) fn add(&mut self, line: String) {
         let low = line.to_lowercase();
-        self.seen.extend(Sign::ALL.into_iter().filter(|sign| sign.is_in(&low)));
+        self.seen
+            .extend(Sign::ALL.into_iter().filter(|sign| sign.is_in(&low)));
         if self.lines.len() == TAIL {
             self.lines.pop_front();
         }
