@@ -62,7 +62,7 @@ fn e2e_commands_status_shows_what_the_tags_point_at() {
     assert_eq!((&empty["schema"], &empty["newest"]), (&json!(1), &Value::Null));
     assert_eq!(
         empty["aliases"][0],
-        json!({"alias": "base-latest", "image": "base", "digest": null, "version": null, "note": null})
+        json!({"alias": "base-latest", "image": "base", "digest": null, "version": null, "moves": true, "note": null})
     );
     splitbase.ok(&["release", "v1.0.0"]);
     family.append("scripts/smoke.sh", "true\n");
