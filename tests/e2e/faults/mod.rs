@@ -60,34 +60,47 @@ fn caught<T>(play: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Plays schedules, several at once; those in which something stalls beside the others, for they only wait. But builds of the same on one engine wait
-/// for each other: there each lane is a family of its own, and plays one at a time. How each ended, or what was wrong with it.
+/// Plays schedules, several at once; those in which something stalls beside the others, for they only wait. But a push or a cache that stalls holds up
+/// every build of its engine: where images are built, each lane is a family of its own, and what stalls comes at the end, one after the other. How each
+/// ended, or what was wrong with it.
 fn play_all(lanes: &[Scene], schedules: Vec<Schedule>) -> Vec<(Schedule, Result<Ending, String>)> {
-    let (began, total, scene) = (Instant::now(), schedules.len(), &lanes[0]);
+    let scene = &lanes[0];
     let stalls = |schedule: &Schedule| schedule.0.iter().any(|rule| rule.kind.stalls());
     // The last is taken first.
     let (waiting, quick): (Vec<_>, Vec<_>) = schedules.into_iter().rev().partition(stalls);
-    let (waiting, quick) = (Mutex::new(waiting), Mutex::new(quick));
-    let workers: Vec<_> = if scene.builds {
-        let quick_first = |at: usize| at < QUICK_LANES;
-        let of_lane = |(at, lane)| (lane, quick_first(at));
-        lanes.iter().enumerate().map(of_lane).collect()
-    } else {
-        (0..10).map(|at| (scene, at < 4)).collect()
-    };
-    let ended = Mutex::new(Vec::new());
+    if scene.builds {
+        let mut ended = play_side_by_side(
+            lanes,
+            &[(0..lanes.len()).collect(), Vec::new()],
+            [quick, Vec::new()],
+        );
+        ended.extend(play_side_by_side(
+            &lanes[..1],
+            &[vec![0], Vec::new()],
+            [waiting, Vec::new()],
+        ));
+        return ended;
+    }
+    play_side_by_side(lanes, &[vec![0; 4], vec![0; 6]], [quick, waiting])
+}
+
+/// Plays two queues, each by workers that are given by the lane that they play on.
+fn play_side_by_side(
+    lanes: &[Scene],
+    workers: &[Vec<usize>; 2],
+    queues: [Vec<Schedule>; 2],
+) -> Vec<(Schedule, Result<Ending, String>)> {
+    let (began, total) = (Instant::now(), queues.iter().map(Vec::len).sum::<usize>());
+    let (queues, ended) = (queues.map(Mutex::new), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for (lane, quick_first) in workers {
-            let (ended, waiting, quick) = (&ended, &waiting, &quick);
+        let of_queue = |(workers, queue)| std::iter::zip(workers, std::iter::repeat(queue));
+        for (lane, queue) in std::iter::zip(workers, &queues).flat_map(of_queue) {
+            let (lane, ended) = (&lanes[*lane], &ended);
             scope.spawn(move || {
-                let queues = if quick_first {
-                    [quick, waiting]
-                } else {
-                    [waiting, quick]
-                };
                 loop {
-                    let next = queues.iter().find_map(|queue| queue.lock().unwrap().pop());
-                    let Some(schedule) = next else { return };
+                    let Some(schedule) = queue.lock().unwrap().pop() else {
+                        return;
+                    };
                     let ending = caught(|| lane.play(&schedule));
                     if let Err(wrong) = &ending {
                         println!("WRONG: {} with {schedule}: {wrong}", lane.name);
@@ -109,18 +122,9 @@ fn play_all(lanes: &[Scene], schedules: Vec<Schedule>) -> Vec<(Schedule, Result<
     ended.into_inner().unwrap()
 }
 
-/// Lanes that take what stalls last. The processor is theirs.
-const QUICK_LANES: usize = 3;
-/// Lanes where all is played in which images are built: most of them wait for what stalls.
-const ALL_LANES: usize = 12;
-
 /// Families of a scene in which images are built: one for a sample, for it takes longer to make one than to play it.
 fn lanes_of_builds() -> Vec<Scene> {
-    let lanes = if matches!(wanted(), Wanted::All) {
-        ALL_LANES
-    } else {
-        1
-    };
+    let lanes = if matches!(wanted(), Wanted::All) { 3 } else { 1 };
     (0..lanes).map(|_| Scene::building()).collect()
 }
 
