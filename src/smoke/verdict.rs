@@ -64,9 +64,8 @@ impl Tail {
         self.lines.push_back(line);
     }
 
-    /// Whether docker could not start a container because the engine lost what it had just pulled. Its garbage collection, which the removal of
-    /// any other image sets off, takes what no image names yet: containerd's pull is safe from it, docker's use of what was pulled is not. That says
-    /// nothing of the image, and does not come twice.
+    /// Whether docker could not start a container because the engine lost what it had just pulled. Seen where others
+    /// removed images from the same engine meanwhile, which sets off its garbage collection; not brought about at will. It says nothing of the image.
     pub(super) fn lost_by_the_engine(&self, ended: Ended) -> bool {
         self.seen.contains(&Sign::ContentLost) && ended == Ended::Exited(125)
     }

@@ -181,7 +181,8 @@ impl<'s> Reader<'s> {
                 format!("`[{}] {needed}`", table.path)
             };
             let (span, hint) = if node.key.is_empty() {
-                self.missing_at_top(needed)
+                let (span, hint) = self.missing_at_top(needed);
+                (span, Some(hint))
             } else {
                 (node.key.clone(), None)
             };
@@ -191,14 +192,13 @@ impl<'s> Reader<'s> {
     }
 
     /// Where something belongs that the document itself lacks, and what to write there: `schema` is its first line, tables can follow what it has.
-    fn missing_at_top(&self, name: &str) -> (Span, Option<String>) {
+    fn missing_at_top(&self, name: &str) -> (Span, String) {
         let end = self.source.text.len();
-        let (span, hint) = match name {
+        match name {
             "schema" => (0..0, "begin the file with `schema = 1`".to_owned()),
             "variants" => (end..end, "add a table for each: `[variants.NAME]`".to_owned()),
             table => (end..end, format!("add a table `[{table}]`")),
-        };
-        (span, Some(hint))
+        }
     }
 
     /// Reads the value of one key.
